@@ -1,0 +1,1 @@
+"""The gallery: subjects, their templates, the index over them, and how they get in."""

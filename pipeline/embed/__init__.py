@@ -1,0 +1,1 @@
+"""Embedders: one file per network, and the runtimes that execute them."""

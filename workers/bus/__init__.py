@@ -1,0 +1,1 @@
+"""The bus: topics of bytes between the steps."""
