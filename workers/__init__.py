@@ -1,1 +1,1 @@
-"""Processes: the steps, the bus between them, the command line, and the one place where all is put together."""
+"""Processes: the steps, the bus between them, the command line, and the one composition root."""
