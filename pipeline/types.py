@@ -327,6 +327,7 @@ class Verdict:
 class Sighting:
     """One decision about one track. Holds no processing time, so that equal decisions are equal bytes.
 
+    `revision_number` counts a track's decisions from 0.
     `similarity` belongs to `candidate_id`, the nearest subject, whether or not it was named;
     `runner_up` is the similarity of the next subject; `subject_id` is set only for `known`.
     `attack_evidence` is ``None`` where it was not measured. `first_seen_s` and `last_seen_s` count
@@ -336,6 +337,7 @@ class Sighting:
     decision_id: str
     run_id: str
     revision: Revision
+    revision_number: int
     camera_id: str
     stream_epoch: int
     track_id: int

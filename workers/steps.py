@@ -1,0 +1,203 @@
+"""The steps between the topics: embed, match, record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pipeline.decide import WeightedEmbedding, decide
+from pipeline.errors import MalformedMessage
+from pipeline.seams import FaceEmbedder, GalleryIndex
+from pipeline.types import (
+    EmbeddedFace,
+    FaceCrop,
+    Revision,
+    Sighting,
+    TemplateKey,
+    Thresholds,
+    TrackEnded,
+    TrackKey,
+    Verdict,
+)
+from workers.bus.base import Partition, Topic
+from workers.loop import Arrived, Outgoing
+from workers.sighting import TrackFacts, make_sighting
+
+
+def _unexpected(message: object, step: str) -> MalformedMessage:
+    return MalformedMessage(f"the step {step!r} does not take {type(message).__name__} messages")
+
+
+class EmbedStep:
+    """faces -> embeddings: purify and embed crops; ends of tracks pass through in their place.
+
+    Args:
+        embedder: Purifier and embedder in one.
+        batch_size: Crops embedded at once, from all cameras together.
+    """
+
+    name = "embed"
+    inputs = (Topic.FACES,)
+
+    def __init__(self, embedder: FaceEmbedder, batch_size: int) -> None:
+        self._embedder = embedder
+        self.batch_size = batch_size
+
+    def process(self, batch: Sequence[Arrived]) -> Iterator[Outgoing]:
+        crops = [item.message for item in batch if isinstance(item.message, FaceCrop)]
+        embeddings = iter(self._embedder.embed([crop.image_rgb for crop in crops]))
+        for item in batch:
+            match item.message:
+                case FaceCrop() as crop:
+                    embedded = EmbeddedFace(
+                        crop.key,
+                        crop.sequence,
+                        crop.pts_ns,
+                        crop.captured_at_ns,
+                        crop.bbox,
+                        crop.quality,
+                        next(embeddings),
+                    )
+                    yield Outgoing(Topic.EMBEDDINGS, embedded)
+                case TrackEnded() as ended:
+                    yield Outgoing(Topic.EMBEDDINGS, ended)
+                case other:
+                    raise _unexpected(other, self.name)
+
+    def flush(self) -> None:
+        return None
+
+    def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        return read
+
+
+class Gallery(Protocol):
+    """The gallery as a matcher sees it; `refresh` catches up with the database."""
+
+    @property
+    def index(self) -> GalleryIndex: ...
+    @property
+    def thresholds(self) -> Thresholds: ...
+
+    def refresh(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _OpenTrack:
+    """What a matcher remembers of a track that has not ended."""
+
+    partition: Partition
+    first_offset: int
+    faces: dict[int, EmbeddedFace] = field(default_factory=dict)
+    last: Verdict | None = None
+    revisions: int = 0
+
+    def evidence(self) -> list[WeightedEmbedding]:
+        ordered = [self.faces[sequence] for sequence in sorted(self.faces)]
+        return [WeightedEmbedding(face.embedding, face.quality) for face in ordered]
+
+
+class MatchStep:
+    """embeddings -> sightings: one decision a track, revised as its evidence grows.
+
+    Args:
+        gallery: Index and thresholds.
+        run_id: Names this run; part of every decision's identity.
+        embedder_key: What made the embeddings, for tracks that never had one.
+    """
+
+    name = "match"
+    inputs = (Topic.EMBEDDINGS,)
+    batch_size = 64
+
+    def __init__(self, gallery: Gallery, run_id: str, embedder_key: TemplateKey) -> None:
+        self._gallery = gallery
+        self._run_id = run_id
+        self._embedder_key = embedder_key
+        self._open: dict[TrackKey, _OpenTrack] = {}
+
+    def process(self, batch: Sequence[Arrived]) -> Iterator[Outgoing]:
+        self._gallery.refresh()
+        for item in batch:
+            match item.message:
+                case EmbeddedFace() as face:
+                    yield from self._on_face(item, face)
+                case TrackEnded() as ended:
+                    yield self._on_end(ended)
+                case other:
+                    raise _unexpected(other, self.name)
+
+    def _on_face(self, item: Arrived, face: EmbeddedFace) -> Iterator[Outgoing]:
+        track = self._open.setdefault(face.key, _OpenTrack(item.partition, item.offset))
+        if face.sequence in track.faces:  # delivered again
+            return
+        track.faces[face.sequence] = face
+        verdict = self._decide(track)
+        changed = track.last is None or _named(track.last) != _named(verdict)
+        track.last = verdict
+        if changed:
+            facts = TrackFacts.of_open(face.key, list(track.faces.values()))
+            revision = Revision.UPDATE if track.revisions else Revision.NEW
+            yield self._sighting(facts, revision, track.revisions, verdict)
+            track.revisions += 1
+
+    def _on_end(self, ended: TrackEnded) -> Outgoing:
+        track = self._open.pop(ended.key, None)
+        verdict = decide(track.evidence() if track else [], self._gallery.index, self._gallery.thresholds)
+        number = track.revisions if track else 0
+        return self._sighting(TrackFacts.of_ended(ended), Revision.END, number, verdict)
+
+    def _decide(self, track: _OpenTrack) -> Verdict:
+        return decide(track.evidence(), self._gallery.index, self._gallery.thresholds)
+
+    def _sighting(self, facts: TrackFacts, revision: Revision, number: int, verdict: Verdict) -> Outgoing:
+        epoch = self._gallery.index.gallery_epoch
+        sighting = make_sighting(self._run_id, facts, revision, number, verdict, self._embedder_key, epoch)
+        return Outgoing(Topic.SIGHTINGS, sighting)
+
+    def flush(self) -> None:
+        return None
+
+    def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        """Up to the first message of the oldest track still open: its evidence is rebuilt from there."""
+        limits = dict(read)
+        for track in self._open.values():
+            limits[track.partition] = min(limits[track.partition], track.first_offset)
+        return limits
+
+
+def _named(verdict: Verdict) -> tuple[str, str | None]:
+    return verdict.outcome, verdict.subject_id
+
+
+class SightingSink(Protocol):
+    """Takes decisions: the database, a file, a screen. Writing one twice changes nothing."""
+
+    def write(self, sightings: Sequence[Sighting]) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+class RecordStep:
+    """sightings -> wherever they are kept and shown, one sink after the other."""
+
+    name = "record"
+    inputs = (Topic.SIGHTINGS,)
+    batch_size = 256
+
+    def __init__(self, sinks: Sequence[SightingSink]) -> None:
+        self._sinks = sinks
+
+    def process(self, batch: Sequence[Arrived]) -> Iterable[Outgoing]:
+        sightings = [item.message for item in batch if isinstance(item.message, Sighting)]
+        for sink in self._sinks:
+            sink.write(sightings)
+        return ()
+
+    def flush(self) -> None:
+        for sink in self._sinks:
+            sink.flush()
+
+    def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        return read
