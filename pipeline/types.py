@@ -171,6 +171,7 @@ class FaceCrop:
         bbox: float32 (4,), pixels of the full frame.
         score: The detector's confidence.
         quality: 0..1, see :class:`Quality`.
+        detector_id: Who found the face.
         image_rgb: uint8 (112, 112, 3), geometry :data:`ALIGN_VERSION`.
     """
 
@@ -181,6 +182,7 @@ class FaceCrop:
     bbox: FloatArray
     score: float
     quality: float
+    detector_id: str
     image_rgb: ByteArray
 
     def __post_init__(self) -> None:
@@ -257,6 +259,7 @@ class EmbeddedFace:
     captured_at_ns: int | None
     bbox: FloatArray
     quality: float
+    detector_id: str
     embedding: Embedding
 
 

@@ -55,6 +55,7 @@ class _Crop(msgspec.Struct):
     bbox: bytes
     score: float
     quality: float
+    detector_id: str
     image_rgb: bytes
 
 
@@ -80,6 +81,7 @@ class _Embedded(msgspec.Struct):
     captured_at_ns: int | None
     bbox: bytes
     quality: float
+    detector_id: str
     vector: bytes
     model_id: str
     purifier_id: str
@@ -110,6 +112,7 @@ def _from_crop(m: FaceCrop) -> _Crop:
         _bytes(m.bbox),
         m.score,
         m.quality,
+        m.detector_id,
         m.image_rgb.tobytes(),
     )
 
@@ -123,6 +126,7 @@ def _to_crop(w: _Crop) -> FaceCrop:
         bbox=_floats(w.bbox),
         score=w.score,
         quality=w.quality,
+        detector_id=w.detector_id,
         image_rgb=_image(w.image_rgb),
     )
 
@@ -165,6 +169,7 @@ def _from_embedded(m: EmbeddedFace) -> _Embedded:
         m.captured_at_ns,
         _bytes(m.bbox),
         m.quality,
+        m.detector_id,
         _bytes(m.embedding.vector),
         m.embedding.key.model_id,
         m.embedding.key.purifier_id,
@@ -182,6 +187,7 @@ def _to_embedded(w: _Embedded) -> EmbeddedFace:
         captured_at_ns=w.captured_at_ns,
         bbox=_floats(w.bbox),
         quality=w.quality,
+        detector_id=w.detector_id,
         embedding=Embedding(_floats(w.vector), key, w.purification_shift),
     )
 

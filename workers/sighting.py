@@ -50,12 +50,13 @@ class TrackFacts:
         )
 
     @classmethod
-    def of_open(cls, key: TrackKey, faces: Sequence[EmbeddedFace], detector_id: str = "") -> TrackFacts:
+    def of_open(cls, faces: Sequence[EmbeddedFace]) -> TrackFacts:
         """Of a track that is still going on: only what its crops tell."""
         first = min(faces, key=lambda face: face.pts_ns)
         last = max(faces, key=lambda face: face.pts_ns)
         started = None if first.captured_at_ns is None else first.captured_at_ns - first.pts_ns
-        return cls(key, first.pts_ns, last.pts_ns, started, len(faces), len(faces), {}, detector_id)
+        count = len(faces)
+        return cls(first.key, first.pts_ns, last.pts_ns, started, count, count, {}, first.detector_id)
 
     def at(self, pts_ns: int) -> str | None:
         """Wall-clock time of a moment of the stream, ISO 8601 UTC in milliseconds."""
@@ -76,11 +77,12 @@ def decision_id(run_id: str, key: TrackKey, revision: Revision, number: int) -> 
 
 
 def make_sighting(
-    run_id: str,
     facts: TrackFacts,
+    verdict: Verdict,
+    *,
+    run_id: str,
     revision: Revision,
     number: int,
-    verdict: Verdict,
     embedder_key: TemplateKey,
     gallery_epoch: int,
 ) -> Sighting:

@@ -57,6 +57,7 @@ class EmbedStep:
                         crop.captured_at_ns,
                         crop.bbox,
                         crop.quality,
+                        crop.detector_id,
                         next(embeddings),
                     )
                     yield Outgoing(Topic.EMBEDDINGS, embedded)
@@ -137,7 +138,7 @@ class MatchStep:
         changed = track.last is None or _named(track.last) != _named(verdict)
         track.last = verdict
         if changed:
-            facts = TrackFacts.of_open(face.key, list(track.faces.values()))
+            facts = TrackFacts.of_open(list(track.faces.values()))
             revision = Revision.UPDATE if track.revisions else Revision.NEW
             yield self._sighting(facts, revision, track.revisions, verdict)
             track.revisions += 1
@@ -152,8 +153,15 @@ class MatchStep:
         return decide(track.evidence(), self._gallery.index, self._gallery.thresholds)
 
     def _sighting(self, facts: TrackFacts, revision: Revision, number: int, verdict: Verdict) -> Outgoing:
-        epoch = self._gallery.index.gallery_epoch
-        sighting = make_sighting(self._run_id, facts, revision, number, verdict, self._embedder_key, epoch)
+        sighting = make_sighting(
+            facts,
+            verdict,
+            run_id=self._run_id,
+            revision=revision,
+            number=number,
+            embedder_key=self._embedder_key,
+            gallery_epoch=self._gallery.index.gallery_epoch,
+        )
         return Outgoing(Topic.SIGHTINGS, sighting)
 
     def flush(self) -> None:
