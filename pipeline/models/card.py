@@ -1,0 +1,179 @@
+"""What a model card says. Standard library only, so that the fitting code can write cards anywhere."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+_HEX = re.compile(r"[0-9a-f]+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SHA256_DIGITS = 64
+_PREFIX_DIGITS_MIN = 8
+
+# For whoever validates cards with pydantic; this file itself does without it.
+_STRICT: Mapping[str, Any] = {"extra": "forbid", "strict": True}
+
+Scalar = bool | int | float | str
+OptionValue = Scalar | tuple[Scalar, ...]
+
+
+class ModelKind(enum.StrEnum):
+    """What a model is for."""
+
+    DETECTOR = "detector"
+    EMBEDDER = "embedder"
+    PURIFIER = "purifier"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file of a model.
+
+    Attributes:
+        name: File name, without a folder.
+        sha256: 64 lower-case hexadecimal digits; with `sha256_is_prefix` the first 8 or more of them,
+            where no more than that has been published (torch.hub puts such a prefix in file names).
+        url: Where the file can be fetched, ``None`` where no public address is known.
+        size_bytes: Its length, ``None`` where unknown.
+        sha256_is_prefix: See `sha256`.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    name: str
+    sha256: str
+    url: str | None = None
+    size_bytes: int | None = None
+    sha256_is_prefix: bool = False
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"file name {self.name!r} must be a plain name, without a folder")
+        wanted = range(_PREFIX_DIGITS_MIN, _SHA256_DIGITS) if self.sha256_is_prefix else (_SHA256_DIGITS,)
+        if not _HEX.fullmatch(self.sha256) or len(self.sha256) not in wanted:
+            kind = "a prefix of 8 to 63" if self.sha256_is_prefix else "64"
+            raise ValueError(f"sha256 of {self.name} must be {kind} lower-case hexadecimal digits")
+
+    def matches(self, digest: str) -> bool:
+        """Whether `digest` (64 hexadecimal digits) is the one on the card."""
+        return digest.startswith(self.sha256) if self.sha256_is_prefix else digest == self.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What the network itself takes; the loader converts from our crops or frames to this.
+
+    Attributes:
+        width_px: ``None`` (as `height_px`) where any size will do.
+        height_px: See `width_px`.
+        colour_order: ``rgb`` or ``bgr``.
+        mean: Subtracted per channel, in 0..255, in the network's colour order.
+        std: Divided by per channel, in 0..255, in the network's colour order.
+        template: Which five-point template faces are aligned to, ``None`` for detectors.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    width_px: int | None
+    height_px: int | None
+    colour_order: str
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    template: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.colour_order not in ("rgb", "bgr"):
+            raise ValueError(f"colour_order must be rgb or bgr, not {self.colour_order!r}")
+        if not all(self.std):
+            raise ValueError("std must not contain zero")
+
+
+@dataclass(frozen=True, slots=True)
+class CardThresholds:
+    """At which similarity an embedder names somebody, and on what that was measured.
+
+    Attributes:
+        purifier: Architecture of the purifier that it was measured behind (``none``, ``pin_topk``).
+        match: Cosine similarity from which a candidate may be named.
+        margin: ... if it leads the next subject by this much.
+        fmr: False match rate (1:1, different people) at `match` on `data`.
+        fnmr: False non-match rate (1:1, same person) at `match` on `data`.
+        impostor_pairs: How many pairs of different people `fmr` rests on.
+        data: The photographs, in words.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    purifier: str
+    match: float
+    margin: float
+    fmr: float
+    fnmr: float
+    impostor_pairs: int
+    data: str
+
+    def __post_init__(self) -> None:
+        if not -1.0 <= self.match <= 1.0:
+            raise ValueError(f"match must be a cosine similarity, got {self.match}")
+        if self.margin < 0.0:
+            raise ValueError(f"margin must not be negative, got {self.margin}")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """All that must be known of a model to get it, check it, load it and use it.
+
+    Attributes:
+        name: What the user types; unique among the cards of its kind.
+        kind: What it is for.
+        architecture: Which loader understands the files.
+        licence: SPDX name where there is one, and what else limits its use.
+        source: Who made it, as an address.
+        description: One or two plain sentences.
+        files: The first one's checksum is part of :attr:`model_id`. Empty for ``none``.
+        input: What the network takes; ``None`` for purifiers, which take and give crops.
+        dim: Length of an embedding; ``None`` for other kinds.
+        thresholds: Embedders only, one entry per purifier architecture.
+        options: What else the loader needs (anchors, strides, score thresholds).
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    name: str
+    kind: ModelKind
+    architecture: str
+    licence: str
+    source: str
+    description: str
+    files: tuple[ModelFile, ...] = ()
+    input: InputSpec | None = None
+    dim: int | None = None
+    thresholds: tuple[CardThresholds, ...] = ()
+    options: Mapping[str, OptionValue | tuple[tuple[Scalar, ...], ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"card name {self.name!r} must be letters, digits, dots, dashes, underscores")
+        if self.kind is ModelKind.EMBEDDER and (self.dim is None or self.input is None):
+            raise ValueError("an embedder's card needs dim and input")
+        names = [file.name for file in self.files]
+        if len(set(names)) != len(names):
+            raise ValueError("two files have the same name")
+
+    @property
+    def model_id(self) -> str:
+        """Name and first 8 digits of the first file's checksum; the bare name where there is no file."""
+        return f"{self.name}@{self.files[0].sha256[:8]}" if self.files else self.name
+
+    def thresholds_for(self, purifier: ModelCard) -> CardThresholds | None:
+        """The entry measured behind purifiers of this architecture, ``None`` where there is none."""
+        fitting = (entry for entry in self.thresholds if entry.purifier == purifier.architecture)
+        return next(fitting, None)
+
+
+def card_document(card: ModelCard) -> dict[str, Any]:
+    """The card as plain dictionaries, in the form that :class:`~pipeline.models.Catalogue` reads."""
+    return asdict(card)

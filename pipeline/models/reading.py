@@ -1,0 +1,78 @@
+"""Reads cards from YAML and refuses what they must not contain, by name."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.errors import ConfigError
+from pipeline.models.card import ModelCard
+
+CARD_SUFFIX = ".card.yaml"
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[ModelCard]:
+    return TypeAdapter(ModelCard)
+
+
+def parse_card(document: Any, origin: str) -> ModelCard:
+    """One card from a parsed YAML document; `origin` names it in errors.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or a value does not fit; names the dotted path.
+    """
+    try:
+        # By way of JSON: strict mode then still takes lists for tuples and text for enums.
+        return _adapter().validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {_describe(error)}") from error
+    except TypeError as error:
+        raise ConfigError(f"{origin}: not a card: {error}") from error
+
+
+def _describe(error: ValidationError) -> str:
+    problems = []
+    for item in error.errors(include_url=False):
+        where = ".".join(str(part) for part in item["loc"]) or "card"
+        unknown = item["type"] in ("extra_forbidden", "unexpected_keyword_argument")
+        problems.append(f"{where}: {'unknown key' if unknown else item['msg']}")
+    return "; ".join(problems)
+
+
+def load_yaml(text: str, origin: str) -> Any:
+    """Parsed YAML.
+
+    Raises:
+        ConfigError: it is not YAML; names `origin` and the line.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{origin}: not YAML: {' '.join(str(error).split())}") from error
+
+
+def bundled_cards() -> list[ModelCard]:
+    """The cards of ``configs/models.yaml``, which travels with the program."""
+    text = importlib.resources.files("configs").joinpath("models.yaml").read_text("utf-8")
+    documents = load_yaml(text, "configs/models.yaml")["models"]
+    return [parse_card(document, f"configs/models.yaml[{n}]") for n, document in enumerate(documents)]
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card in one ``*.card.yaml`` file.
+
+    Raises:
+        ConfigError: it cannot be read or is not a card.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read card {path}: {error}") from error
+    return parse_card(load_yaml(text, str(path)), str(path))
