@@ -1,0 +1,146 @@
+"""What tests may need beyond Python, and what happens when it is not there.
+
+A test asks with a marker (``@pytest.mark.assets``) or by taking the fixture of that name. Where the
+requirement is missing the test is skipped and listed at the end with what it needs, unless the
+variable ``PINWATCH_REQUIRE`` (a comma-separated list) names it: then it fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import functools
+import os
+import resource
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+hypothesis.settings.register_profile("pinwatch", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("pinwatch")
+
+
+class Requirement(enum.StrEnum):
+    """Everything that ``PINWATCH_REQUIRE`` may list."""
+
+    ASSETS = "assets"
+    RTSP = "rtsp"
+    KAFKA = "kafka"
+    POSTGRES = "postgres"
+    BROWSER = "browser"
+
+
+def assets_folder() -> Path:
+    """The folder of ``PINWATCH_ASSETS``; by default ``shared/assets`` beside the checkout."""
+    return Path(os.environ.get("PINWATCH_ASSETS") or REPOSITORY.parent / "shared" / "assets").resolve()
+
+
+def _lacking_assets() -> str | None:
+    folder = assets_folder()
+    if (folder / "models").is_dir():
+        return None
+    return f"the models, faces and clips (no folder {folder}; set PINWATCH_ASSETS)"
+
+
+def _lacking_rtsp() -> str | None:
+    probe = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+    try:
+        done = subprocess.run(["/usr/bin/python3", "-c", probe], capture_output=True, timeout=60, check=False)
+    except OSError as error:
+        return f"an RTSP server ({error})"
+    if done.returncode == 0:
+        return None
+    return "an RTSP server (the system's python3-gi with GstRtspServer; Debian: gir1.2-gst-rtsp-server-1.0)"
+
+
+@functools.cache
+def lacking(requirement: Requirement) -> str | None:
+    """What of `requirement` is not on this machine, and how to get it; ``None`` if all is there."""
+    match requirement:
+        case Requirement.ASSETS:
+            return _lacking_assets()
+        case Requirement.RTSP:
+            return _lacking_rtsp()
+        case _:
+            return f"{requirement}, which no test of this version uses"
+
+
+@functools.cache
+def required() -> frozenset[Requirement]:
+    """The requirements whose absence must fail.
+
+    Raises:
+        pytest.UsageError: ``PINWATCH_REQUIRE`` names something else.
+    """
+    names = [name.strip() for name in os.environ.get("PINWATCH_REQUIRE", "").split(",")]
+    try:
+        return frozenset(Requirement(name) for name in names if name)
+    except ValueError as error:
+        raise pytest.UsageError(f"PINWATCH_REQUIRE: {error}; choose from {', '.join(Requirement)}") from error
+
+
+def need(requirement: Requirement) -> None:
+    """Return if `requirement` is there; else skip the running test, or fail it where it is required."""
+    missing = lacking(requirement)
+    if missing is None:
+        return
+    if requirement in required():
+        pytest.fail(f"PINWATCH_REQUIRE lists {requirement}, but this machine lacks {missing}", pytrace=False)
+    pytest.skip(f"needs {missing}")
+
+
+def pytest_sessionstart() -> None:
+    required()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for requirement in Requirement:
+        if item.get_closest_marker(requirement):
+            need(requirement)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if not skipped:
+        return
+    terminalreporter.section("skipped, and what each needs")
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        terminalreporter.line(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """The folder with ``models/``, ``faces/`` and ``clips/``."""
+    need(Requirement.ASSETS)
+    return assets_folder()
+
+
+@pytest.fixture(scope="session")
+def models(assets: Path) -> Path:
+    """The folder of model files."""
+    return assets / "models"
+
+
+@pytest.fixture
+def full_disk() -> Callable[[int], contextlib.AbstractContextManager[None]]:
+    """``with full_disk(size)``: no file can grow past `size` bytes, the nearest to a full disk without root.
+
+    The kernel refuses the write (EFBIG where a full disk says ENOSPC; both are ``OSError``).
+    """
+
+    @contextlib.contextmanager
+    def limited(size_bytes: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

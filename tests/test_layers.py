@@ -1,0 +1,36 @@
+"""Layers point down only: pipeline <- gallery <- audit <- workers."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+FORBIDDEN = {
+    "pipeline": {"gallery", "audit", "workers", "kafka", "faiss", "sqlalchemy", "alembic", "fastapi"},
+    "gallery": {"audit", "workers", "kafka", "fastapi"},
+    "audit": {"workers", "kafka", "fastapi"},
+}
+
+
+def imports(source: str) -> set[str]:
+    """Top-level names of every module that `source` imports, also inside functions."""
+    nodes = list(ast.walk(ast.parse(source)))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0}
+    return {name.partition(".")[0] for name in plain | named}
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_imports_point_down(room: str) -> None:
+    files = sorted((REPOSITORY / room).rglob("*.py"))
+    assert files
+    wrong = {str(file): names for file in files if (names := imports(file.read_text()) & FORBIDDEN[room])}
+    assert not wrong
+
+
+def test_imports_inside_functions_are_seen() -> None:
+    source = "import a.b\ndef f():\n    from c.d import e\n    import g as h\nfrom . import i\n"
+    assert imports(source) == {"a", "c", "g"}
