@@ -1,0 +1,1 @@
+"""One file a step; the revision is the number that the file begins with."""

@@ -1,0 +1,195 @@
+"""Every table of the system, as SQLAlchemy Core.
+
+Rows that decisions depend on (templates, lists, memberships, calibrations) are never changed in
+place: they carry the gallery epoch that added them and the one that removed them (``NULL``: still
+there), so that the gallery *as of any epoch* can be read again. Names are for people and are not
+versioned. Times that people read are ISO 8601 UTC text of fixed width, which sorts.
+
+The schema keeps to what SQLite and PostgreSQL share. A change here needs a migration in
+``gallery/migrations/versions``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only where the column is exactly INTEGER."""
+
+TIME = String(32)
+LIVE = text("epoch_removed IS NULL")
+
+
+def _epochs() -> tuple[Column[int], Column[int]]:
+    """The two columns that place a row in the history of the gallery."""
+    return Column("epoch_added", BigInteger, nullable=False), Column("epoch_removed", BigInteger)
+
+
+def _key() -> tuple[Column[str], ...]:
+    """The columns of a :class:`pipeline.types.TemplateKey`."""
+    return tuple(
+        Column(name, String(200), nullable=False) for name in ("model_id", "purifier_id", "align_version")
+    )
+
+
+gallery_epoch = Table(
+    "gallery_epoch",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("value", BigInteger, nullable=False),
+)
+"""One row. Whoever changes the gallery raises it first, and so holds its lock until the commit."""
+
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("created_at", TIME, nullable=False),
+    *_epochs(),
+    Index("uq_subjects_live_name", "name", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
+)
+
+photos = Table(
+    "photos",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("extension", String(8), nullable=False),
+    Column("original_name", String(255), nullable=False),
+    Column("width_px", Integer, nullable=False),
+    Column("height_px", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_at", TIME, nullable=False),
+)
+"""Kept enrollment photographs; the bytes are in ``photos/ab/<sha256>.<extension>``."""
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("subject_id", ForeignKey("subjects.id"), nullable=False, index=True),
+    Column("photo_sha256", ForeignKey("photos.sha256"), nullable=False, index=True),
+    *_key(),
+    Column("vector", LargeBinary, nullable=False),
+    Column("quality", Float, nullable=False),
+    Column("detector_id", String(200), nullable=False),
+    Column("face", Text, nullable=False),
+    *_epochs(),
+    Index("ix_templates_epoch_added", "epoch_added"),
+    Index("ix_templates_epoch_removed", "epoch_removed"),
+    Index(
+        "uq_templates_live_photo",
+        *("subject_id", "photo_sha256"),
+        unique=True,
+        sqlite_where=LIVE,
+        postgresql_where=LIVE,
+    ),
+    sqlite_autoincrement=True,
+)
+"""`vector`: float32, little endian, unit norm. `face`: JSON of box, landmarks and score in the
+upright photograph, so that the template can be made again from the same face."""
+
+watch_lists = Table(
+    "watch_lists",
+    metadata,
+    Column("version", ROW_ID, primary_key=True, autoincrement=True),
+    Column("list_id", String(32), nullable=False, index=True),
+    Column("name", String(200), nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("owner", String(200), nullable=False),
+    Column("threshold", Float),
+    Column("expires_at", TIME),
+    Column("created_at", TIME, nullable=False),
+    *_epochs(),
+    Index("uq_watch_lists_live_name", "name", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
+    Index("uq_watch_lists_live_id", "list_id", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
+    sqlite_autoincrement=True,
+)
+
+list_members = Table(
+    "list_members",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("list_id", String(32), nullable=False, index=True),
+    Column("subject_id", ForeignKey("subjects.id"), nullable=False, index=True),
+    Column("expires_at", TIME),
+    *_epochs(),
+    Index(
+        "uq_list_members_live",
+        *("list_id", "subject_id"),
+        unique=True,
+        sqlite_where=LIVE,
+        postgresql_where=LIVE,
+    ),
+    sqlite_autoincrement=True,
+)
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    *_key(),
+    Column("match_threshold", Float, nullable=False),
+    Column("match_margin", Float, nullable=False),
+    Column("fmr", Float, nullable=False),
+    Column("report", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("epoch_added", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+cameras = Table(
+    "cameras",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("settings", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+)
+
+stream_epochs = Table(
+    "stream_epochs",
+    metadata,
+    Column("camera_id", String(200), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+)
+"""The fencing token of each live camera: raised by every lease and every reconnect."""
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("decision_id", String(64), primary_key=True),
+    Column("camera_id", String(200), nullable=False),
+    Column("stream_epoch", BigInteger, nullable=False),
+    Column("track_id", BigInteger, nullable=False),
+    Column("outcome", String(32), nullable=False, index=True),
+    Column("subject_id", String(32), index=True),
+    Column("candidate_id", String(32), index=True),
+    Column("last_seen_at", TIME, index=True),
+    Column("record", Text, nullable=False),
+    Index("ix_sightings_track", "camera_id", "stream_epoch", "track_id"),
+)
+"""`record` is the whole :class:`pipeline.types.Sighting` as JSON; the other columns find it."""
