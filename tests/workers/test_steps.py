@@ -1,0 +1,210 @@
+"""The steps and the loop on the memory bus: one decision a track, whatever is delivered twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from pipeline.types import (
+    ByteArray,
+    EmbeddedFace,
+    Embedding,
+    FaceCrop,
+    Match,
+    Outcome,
+    Revision,
+    Sighting,
+    TemplateKey,
+    Thresholds,
+    TrackEnded,
+)
+from workers.bus.base import Partition, Topic
+from workers.bus.memory import MemoryBus
+from workers.codec import Encoded, Message, decode, encode
+from workers.loop import Arrived, Outgoing, run
+from workers.steps import EmbedStep, MatchStep, RecordStep
+
+KEY = TemplateKey("embedder@00000000", "none")
+
+
+class MeanColourEmbedder:
+    """Embeds a crop as the direction of its mean colour."""
+
+    key = KEY
+    dim = 3
+
+    def embed(self, crops_rgb: Sequence[ByteArray]) -> list[Embedding]:
+        means = [crop.reshape(-1, 3).mean(axis=0).astype(np.float32) for crop in crops_rgb]
+        return [Embedding(mean / np.float32(np.linalg.norm(mean)), KEY) for mean in means]
+
+
+class OneSubject:
+    """A gallery of Ada, whose template is the first axis."""
+
+    key = KEY
+    gallery_epoch = 3
+    thresholds = Thresholds(match=0.5, margin=0.1)
+
+    @property
+    def index(self) -> OneSubject:
+        return self
+
+    def refresh(self) -> None:
+        return None
+
+    def search(self, probe: Embedding, count: int) -> list[Match]:
+        return [Match("ada", float(probe.vector[0]))][:count]
+
+
+class ListSink:
+    def __init__(self) -> None:
+        self.written: list[Sighting] = []
+        self.flushed = 0
+
+    def write(self, sightings: Sequence[Sighting]) -> None:
+        self.written += sightings
+
+    def flush(self) -> None:
+        self.flushed += 1
+
+
+def put(bus: MemoryBus, topic: Topic, messages: Iterable[Message]) -> None:
+    for message in messages:
+        bus.producer().send(topic, encode(message))
+
+
+def run_match(messages: Sequence[Message]) -> list[Sighting]:
+    """Everything that a fresh matcher says to these messages."""
+    bus = MemoryBus()
+    bus.consumer("match", [Topic.EMBEDDINGS])
+    results = bus.consumer("test", [Topic.SIGHTINGS])
+    put(bus, Topic.EMBEDDINGS, messages)
+    bus.finish(Topic.EMBEDDINGS)
+    run(bus, MatchStep(OneSubject(), "run-1", KEY), threading.Event())
+    sightings = [decode(item.encoded) for item in results.poll(1000, 0.1)]
+    return [item for item in sightings if isinstance(item, Sighting)]
+
+
+def test_the_embed_step_keeps_crops_and_ends_in_their_order(
+    crop: Callable[..., FaceCrop], ended: Callable[..., TrackEnded]
+) -> None:
+    bus = MemoryBus()
+    bus.consumer("embed", [Topic.FACES])
+    results = bus.consumer("test", [Topic.EMBEDDINGS])
+    put(bus, Topic.FACES, [crop(1, 0), crop(2, 0), ended(1), crop(2, 1), ended(2)])
+    bus.finish(Topic.FACES)
+    run(bus, EmbedStep(MeanColourEmbedder(), batch_size=2), threading.Event())
+    got = [decode(item.encoded) for item in results.poll(100, 0.1)]
+    order = [(m.key.track_id, m.sequence if isinstance(m, EmbeddedFace) else "end") for m in got]  # type: ignore[union-attr]
+    assert order == [(1, 0), (2, 0), (1, "end"), (2, 1), (2, "end")]
+
+
+def test_a_track_is_new_then_updated_then_ended(
+    embedded: Callable[..., EmbeddedFace], ended: Callable[..., TrackEnded]
+) -> None:
+    sightings = run_match(
+        [embedded((0.1, 1), sequence=0), embedded((1, 0), sequence=1), embedded((1, 0), sequence=2), ended()]
+    )
+    assert [(s.revision, s.outcome) for s in sightings] == [
+        (Revision.NEW, Outcome.UNKNOWN),
+        (Revision.UPDATE, Outcome.KNOWN),
+        (Revision.END, Outcome.KNOWN),
+    ]
+    assert len({s.decision_id for s in sightings}) == 3
+    assert (sightings[-1].frames, sightings[-1].dropped_by_cause["not_best"]) == (25, 20)
+
+
+def test_a_track_without_a_crop_ends_as_low_quality(ended: Callable[..., TrackEnded]) -> None:
+    sightings = run_match([ended(crops_sent=0)])
+    assert [(s.revision, s.outcome) for s in sightings] == [(Revision.END, Outcome.LOW_QUALITY)]
+
+
+def test_a_crop_delivered_twice_counts_once(
+    embedded: Callable[..., EmbeddedFace], ended: Callable[..., TrackEnded]
+) -> None:
+    once = [embedded((1, 1), sequence=0), embedded((1, 0.2), sequence=1), ended()]
+    twice = [once[0], once[0], once[1], once[0], once[1], once[2]]
+    assert run_match(once)[-1] == run_match(twice)[-1]
+
+
+def test_a_matcher_that_died_is_rebuilt_from_its_open_tracks(
+    embedded: Callable[..., EmbeddedFace], ended: Callable[..., TrackEnded]
+) -> None:
+    """What was committed before the crash is enough to decide exactly the same afterwards."""
+    messages = [
+        embedded((1, 1), track_id=1, sequence=0),
+        embedded((0, 1), track_id=2, sequence=0),
+        ended(2),
+        embedded((1, 0), track_id=1, sequence=1),
+        ended(1),
+    ]
+    whole = {s.decision_id: s for s in run_match(messages)}
+    partition = Partition(Topic.EMBEDDINGS, 0)
+    first = MatchStep(OneSubject(), "run-1", KEY)
+    before = list(first.process([Arrived(partition, n, m) for n, m in enumerate(messages[:4])]))
+    resume_at = first.committable({partition: 4})[partition]
+    assert resume_at == 0, "track 1 is still open and began at offset 0"
+    second = MatchStep(OneSubject(), "run-1", KEY)
+    rest = [Arrived(partition, n, m) for n, m in enumerate(messages)][resume_at:]
+    sent: list[Outgoing] = before + list(second.process(rest))
+    assert {m.message.decision_id: m.message for m in sent if isinstance(m.message, Sighting)} == whole
+    assert second.committable({partition: 5}) == {partition: 5}
+
+
+def test_a_poisoned_message_becomes_a_dead_letter_and_the_next_is_served(
+    ended: Callable[..., TrackEnded],
+) -> None:
+    bus = MemoryBus()
+    bus.consumer("match", [Topic.EMBEDDINGS])
+    dead = bus.consumer("test", [Topic.DEAD_LETTERS])
+    results = bus.consumer("test", [Topic.SIGHTINGS])
+    bus.producer().send(Topic.EMBEDDINGS, Encoded(b"gate:0:1", (("schema", b"gossip"),), b"\xff\x00"))
+    put(bus, Topic.EMBEDDINGS, [ended()])
+    bus.finish(Topic.EMBEDDINGS)
+    run(bus, MatchStep(OneSubject(), "run-1", KEY), threading.Event())
+    letters = dead.poll(10, 0.1)
+    headers = dict(letters[0].encoded.headers)
+    assert len(letters) == 1
+    assert headers["dead-letter-origin"] == b"embeddings.v1/0/0"
+    assert b"UnknownSchema" in headers["dead-letter-error"]
+    assert letters[0].encoded.value == b"\xff\x00"
+    assert len(results.poll(10, 0.1)) == 1
+
+
+def test_sinks_are_flushed_before_the_commit() -> None:
+    events: list[str] = []
+
+    class Watched(RecordStep):
+        def flush(self) -> None:
+            super().flush()
+            events.append("flush")
+
+        def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
+            events.append("commit")
+            return super().committable(read)
+
+    sink = ListSink()
+    bus = MemoryBus()
+    bus.consumer("record", [Topic.SIGHTINGS])
+    put(bus, Topic.SIGHTINGS, run_match([]) or [])
+    bus.producer().send(Topic.SIGHTINGS, Encoded(b"k", (), b""))
+    bus.finish(Topic.SIGHTINGS)
+    run(bus, Watched([sink]), threading.Event())
+    assert events == ["flush", "commit"]
+    assert sink.flushed == 1
+
+
+def test_a_failing_step_commits_nothing(ended: Callable[..., TrackEnded]) -> None:
+    class Failing(ListSink):
+        def write(self, sightings: Sequence[Sighting]) -> None:
+            raise OSError("disk full")
+
+    bus = MemoryBus()
+    bus.consumer("record", [Topic.SIGHTINGS])
+    bus.producer().send(Topic.SIGHTINGS, encode(run_match([ended()])[0]))
+    with pytest.raises(OSError, match="disk full"):
+        run(bus, RecordStep([Failing()]), threading.Event())
+    assert len(bus.consumer("record", [Topic.SIGHTINGS]).poll(10, 0.1)) == 1

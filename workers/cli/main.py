@@ -1,0 +1,67 @@
+"""`pinwatch`: puts the groups of verbs together, and ends every error in one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import PinwatchError
+from pipeline.redact import redact
+from workers.build import Context
+from workers.cli import cameras, config, demo, doctor, gallery, identify, models, pin, watch
+from workers.cli.common import App, err, out
+
+INTERRUPTED = 130
+
+app = App(name="pinwatch", help=__doc__, pretty_exceptions_enable=False, add_completion=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(importlib.metadata.version("pinwatch"))
+        raise typer.Exit
+
+
+@app.root()
+def root(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Name the people in live and recorded video, under attack too, and show afterwards why.
+
+    Example: `pinwatch watch lobby.mp4 --annotate named.mp4`
+    """
+
+
+app.command("watch")(watch.watch)
+app.command("identify")(identify.identify)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.add_typer(gallery.app, name="gallery")
+app.add_typer(cameras.app, name="cameras")
+app.add_typer(models.app, name="models")
+app.add_typer(pin.app, name="pin")
+app.add_typer(config.app, name="config")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program; ends the process with 0, 1 (the work failed), 2 (usage or configuration)."""
+    context = Context()
+    try:
+        app(args=arguments, obj=context)
+    except PinwatchError as error:
+        err.print(f"pinwatch: {redact(str(error))}", markup=False, style="red")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+    finally:
+        context.close()

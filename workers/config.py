@@ -1,0 +1,190 @@
+"""Configuration: one YAML file, overridden by PINWATCH_* variables, overridden by the command line.
+
+Every key is checked; an unknown one is refused with its dotted path and the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from pipeline.errors import ConfigError
+from pipeline.quality import QualityOptions
+from pipeline.redact import redact
+from pipeline.select import SelectionOptions
+from pipeline.sources.live import LiveOptions
+from pipeline.track import TrackerOptions
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, and no key beside the known ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DetectorSettings(Section):
+    """Which detector finds the faces, and how.
+
+    Attributes:
+        name: Card of the detector.
+        size_px: Longer side of the picture that is searched; smaller is faster and misses small faces.
+        photo_size_px: The same for photographs (enrollment, identify).
+        min_score: Faces below this confidence are ignored.
+        threads: Threads of one detector.
+    """
+
+    name: str = "yunet"
+    size_px: int = Field(640, ge=64, le=4096, multiple_of=32)
+    photo_size_px: int = Field(640, ge=64, le=4096, multiple_of=32)
+    min_score: float = Field(0.6, gt=0, lt=1)
+    threads: int = Field(1, ge=1, le=64)
+
+
+class EmbedderSettings(Section):
+    """Which embedder names the faces; `batch_size` crops run at once, padded to that number."""
+
+    name: str = "face-reidentification-retail-0095"
+    batch_size: int = Field(4, ge=1, le=256)
+    threads: int = Field(1, ge=1, le=64)
+
+
+class DecisionSettings(Section):
+    """When a similarity names somebody; what is not set comes from calibration, else from the card."""
+
+    match: float | None = Field(None, gt=-1, lt=1)
+    margin: float | None = Field(None, ge=0, lt=1)
+    votes: float = Field(0.5, ge=0, le=1)
+
+
+class LogSettings(Section):
+    """What is logged to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+    format: Literal["text", "json"] = "text"
+
+
+class Settings(BaseSettings):
+    """The whole configuration.
+
+    Attributes:
+        data: Folder of all state.
+        models: Folder of model files that is looked in before `<data>/models`.
+        purifier: Card of the purifier, or ``none``.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PINWATCH_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    data: Path = Path("pinwatch-data")
+    models: Path | None = None
+    detector: DetectorSettings = DetectorSettings()
+    embedder: EmbedderSettings = EmbedderSettings()
+    purifier: str = "none"
+    quality: QualityOptions = QualityOptions()
+    tracker: TrackerOptions = TrackerOptions()
+    selection: SelectionOptions = SelectionOptions()
+    live: LiveOptions = LiveOptions()
+    decision: DecisionSettings = DecisionSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def model_folders(self) -> list[Path]:
+        """Where model files are looked for, in this order."""
+        own = self.data / "models"
+        return [self.models, own] if self.models else [own]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (env_settings, init_settings)
+
+
+def load_settings(config: Path | None, overrides: Mapping[str, Any]) -> Settings:
+    """Read the file, the environment and the command line, each over the one before.
+
+    Args:
+        config: YAML file, or ``None`` for none.
+        overrides: Dotted keys from the command line, e.g. ``{"detector.name": "yunet"}``.
+
+    Raises:
+        ConfigError: the file cannot be read, a key is unknown, or a value does not fit.
+    """
+    document = _read_yaml(config) if config else {}
+    try:
+        settings = Settings(**document)
+        if overrides:
+            changed = settings.model_dump()
+            for dotted, value in overrides.items():
+                _set(changed, dotted.split("."), value)
+            settings = settings.model_validate(changed)
+        return settings
+    except ValidationError as error:
+        raise ConfigError(_explain(error, config)) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no configuration file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration file {path} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the configuration file {path} is not YAML: {error}") from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigError(f"the configuration file {path} must hold keys and values")
+    return {str(key): value for key, value in document.items()}
+
+
+def _set(document: dict[str, Any], path: list[str], value: Any) -> None:
+    for key in path[:-1]:
+        document = document[key]
+    document[path[-1]] = value
+
+
+def _explain(error: ValidationError, config: Path | None) -> str:
+    where = f"configuration ({config})" if config else "configuration"
+    return "\n".join(f"{where}: {_explain_one(dict(item))}" for item in error.errors(include_url=False))
+
+
+def _explain_one(item: dict[str, Any]) -> str:
+    dotted = ".".join(str(part) for part in item["loc"])
+    if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        near = difflib.get_close_matches(dotted, known_keys(), n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else "; `pinwatch config show` lists all keys"
+        return f"unknown key {dotted}{hint}"
+    return f"{dotted}: {item['msg']} (got {redact(repr(item['input']))})"
+
+
+def known_keys() -> list[str]:
+    """Every dotted key that the configuration takes."""
+    return sorted(_leaves(Settings.model_construct().model_dump(), ()))
+
+
+def _leaves(value: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    found: list[str] = []
+    for key, child in value.items():
+        here = (*path, key)
+        found.append(".".join(here))
+        if isinstance(child, Mapping):
+            found.extend(_leaves(child, here))
+    return found

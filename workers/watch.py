@@ -1,0 +1,165 @@
+"""All steps in one process: a thread for every camera and one for each step, on the memory bus."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from pipeline.errors import SourceError
+from pipeline.seams import FrameSource
+from pipeline.types import Frame, TrackedFace
+from workers.bus.base import Topic
+from workers.bus.memory import BusClosed, MemoryBus
+from workers.codec import Message, encode
+from workers.loop import Step, run
+from workers.reader import Reader
+
+log = structlog.get_logger(__name__)
+
+FrameTap = Callable[[Frame, Sequence[TrackedFace]], None]
+"""Sees every frame with its tracked faces, in the camera's own thread, before the next is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One camera: where its frames come from and who reads them."""
+
+    source: FrameSource
+    reader: Reader
+
+
+@dataclass(slots=True)
+class ChannelReport:
+    """What became of one camera; `error` is what ended it early, if anything did."""
+
+    camera_id: str
+    frames: int = 0
+    faces: int = 0
+    dropped_by_cause: dict[str, int] = field(default_factory=dict)
+    error: SourceError | None = None
+
+
+class Watch:
+    """Runs cameras and steps until the cameras end, somebody stops it, or a step fails.
+
+    A camera that fails ends alone; the others go on. A step that fails ends everything.
+
+    Args:
+        channels: The cameras.
+        steps: Each with the topic that it is the only writer of, in the order of the data.
+        taps: Shown every frame.
+        capacity: Messages that may wait between two steps.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[Channel],
+        steps: Sequence[tuple[Step, Topic | None]],
+        taps: Sequence[FrameTap] = (),
+        capacity: int = 256,
+    ) -> None:
+        self._channels = channels
+        self._steps = steps
+        self._taps = taps
+        self._bus = MemoryBus(capacity)
+        self._failure: BaseException | None = None
+        self._lock = threading.Lock()
+        self._open_readers = len(channels)
+        self.reports = [ChannelReport(channel.source.camera_id) for channel in channels]
+
+    def run(self) -> list[ChannelReport]:
+        """Block until everything that was seen has been decided and written.
+
+        Raises:
+            PinwatchError: what a step failed with.
+        """
+        threads = [
+            threading.Thread(target=self._run_step, args=pair, name=pair[0].name) for pair in self._steps
+        ]
+        self._subscribe()
+        threads += [
+            threading.Thread(target=self._read, args=pair, name=f"read-{pair[0].source.camera_id}")
+            for pair in zip(self._channels, self.reports, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        self._join(threads)
+        if self._failure is not None:
+            raise self._failure
+        return self.reports
+
+    def stop(self) -> None:
+        """End all cameras now; what they have shown so far is still decided and written."""
+        for channel in self._channels:
+            channel.source.close()
+
+    def _subscribe(self) -> None:
+        """Make every group known before the first message: the bus keeps nothing for strangers."""
+        for step, _ in self._steps:
+            self._bus.consumer(step.name, step.inputs)
+
+    def _join(self, threads: Sequence[threading.Thread]) -> None:
+        for thread in threads:
+            while thread.is_alive():
+                try:
+                    thread.join()
+                except KeyboardInterrupt:
+                    log.warning("stopping: what was seen so far is still being written")
+                    self.stop()
+
+    def _run_step(self, step: Step, output: Topic | None) -> None:
+        try:
+            run(self._bus, step, threading.Event())
+        except BusClosed:
+            return
+        except BaseException as error:  # noqa: BLE001 - raised again by run(), in the caller's thread
+            self._fail(error)
+        if output is not None:
+            self._bus.finish(output)
+
+    def _read(self, channel: Channel, report: ChannelReport) -> None:
+        try:
+            self._read_all(channel, report)
+        except BusClosed:
+            return
+        except BaseException as error:  # noqa: BLE001 - raised again by run(), in the caller's thread
+            self._fail(error)
+        finally:
+            channel.source.close()
+            report.dropped_by_cause = dict(channel.source.dropped_by_cause)
+            self._one_reader_less()
+
+    def _read_all(self, channel: Channel, report: ChannelReport) -> None:
+        try:
+            for frame in channel.source.frames():
+                result = channel.reader.read(frame)
+                self._send(result.messages)
+                report.frames += 1
+                report.faces += len(result.tracked)
+                for tap in self._taps:
+                    tap(frame, result.tracked)
+        except SourceError as error:
+            log.error("camera ended early", camera=report.camera_id, error=str(error))
+            report.error = error
+        self._send(channel.reader.finish())
+
+    def _send(self, messages: Sequence[Message]) -> None:
+        producer = self._bus.producer()
+        for message in messages:
+            producer.send(Topic.FACES, encode(message))
+
+    def _one_reader_less(self) -> None:
+        with self._lock:
+            self._open_readers -= 1
+            last = self._open_readers == 0
+        if last:
+            self._bus.finish(Topic.FACES)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._lock:
+            self._failure = self._failure or error
+        self._bus.close()
+        self.stop()
