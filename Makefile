@@ -1,0 +1,65 @@
+# `make demo` and `make test` set everything up by themselves: nothing to install first but Python and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+OUT ?= demo
+ASSETS := $(or $(PINWATCH_ASSETS),../shared/assets)
+
+# The first Python on this machine that is new enough and can make environments.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	"$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& command -v "$$python" && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean install
+
+help:  ## show this list
+	@echo "Pinwatch: names the people in live and recorded video."; echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo; echo "Then: $(BIN)/pinwatch --help"
+
+demo: $(STAMP)  ## compose footage, enroll, watch, and show what was found (writes demo/)
+	@models="$$PINWATCH_MODELS"; \
+	if [ -z "$$models" ] && [ -d "$(ASSETS)/models" ]; then models="$(ASSETS)/models"; fi; \
+	if [ -n "$$models" ]; then export PINWATCH_MODELS="$$models"; else \
+		echo "make demo: no folder of models was found." >&2; \
+		echo "  Put the model files into a folder and name it:  make demo PINWATCH_MODELS=FOLDER" >&2; \
+		echo "  '$(BIN)/pinwatch models list' says which files are needed," >&2; \
+		echo "  '$(BIN)/pinwatch models pull' fetches those that have an address." >&2; \
+		echo "  Trying with what this machine has:" >&2; \
+	fi; \
+	$(BIN)/pinwatch demo --out "$(OUT)"
+
+test: lint  ## run the linters and the tests; what was skipped is listed at the end
+	$(BIN)/pytest -q --durations=15 $(ARGS)
+
+lint: $(STAMP)  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)  ## measure identification and speed (needs the assets)
+	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.identify
+	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.pipeline
+
+clean:  ## remove the environment and what tools left behind (keeps pinwatch-data/)
+	rm -rf $(VENV) build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install: $(STAMP)  ## create the environment only
+
+# The package `retinaface-pytorch` asks for a web framework and a second OpenCV; its network needs neither
+# (docs/decisions/0002-dependencies.md). Hence --no-deps, and 0.0.7: later versions pin torch 1.9.
+$(STAMP): pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "make: found no Python 3.11 or newer that can make environments (module venv)." >&2; \
+		echo "  Install one (Debian, Ubuntu: python3 and python3-venv) or name it:  make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+		exit 1; \
+	fi
+	@echo "Installing into $(VENV): a few gigabytes with torch, some minutes the first time."
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[cpu,kafka,dev]'
+	$(BIN)/python -m pip install --quiet --no-deps retinaface-pytorch==0.0.7
+	@touch $@
