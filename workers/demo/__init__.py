@@ -1,0 +1,1 @@
+"""Footage for trying Pinwatch with nothing but what its own dependencies ship."""
