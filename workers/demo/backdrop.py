@@ -1,4 +1,8 @@
-"""The lobby, drawn: a back wall with two posters, an opening to a corridor, and a reception desk."""
+"""The lobby, drawn: a back wall with two posters, an opening to a corridor, and a reception desk.
+
+The posters are public-domain pictures that scikit-image ships (NASA's Hubble eXtreme Deep Field, and a
+launch photographed by SpaceX).
+"""
 
 from __future__ import annotations
 
