@@ -1,0 +1,175 @@
+"""Live cameras: the newest frames, stamped when they were taken, for as long as nobody closes them."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from pipeline.seams import Clock
+from pipeline.sources.capture import Capture
+from pipeline.sources.channel import Channel, DropCounter
+from pipeline.sources.connection import Connect, Shot
+from pipeline.sources.options import LiveOptions
+from pipeline.sources.timeline import NS, RateLimit
+from pipeline.types import Frame
+
+__all__ = ["LiveOptions", "LiveSource"]
+
+T = TypeVar("T")
+
+NOMINAL_RATE_HZ = 25.0
+
+NextEpoch = Callable[[], int]
+"""The next `stream_epoch` of a camera, higher than all before it; called in the camera's own thread."""
+
+
+class LiveBase(ABC, Generic[T]):
+    """What all live sources share: the newest items wait in a channel, and become frames when taken.
+
+    A subclass says which captures run, and calls :meth:`_begin_epoch` and :meth:`_offer` from their threads.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        camera_id: str,
+        next_epoch: NextEpoch,
+        *,
+        options: LiveOptions,
+        drops: DropCounter,
+        rate_hz: float,
+        rate_limit_hz: float | None,
+        clock_offset_s: float,
+    ) -> None:
+        self._camera_id = camera_id
+        self._next_epoch = next_epoch
+        self._drops = drops
+        self._rate_hz = min(rate_hz, rate_limit_hz or rate_hz)
+        self._rate_limit_hz = rate_limit_hz
+        self._limit = RateLimit(rate_limit_hz)
+        self._offset_ns = round(clock_offset_s * NS)
+        self._channel: Channel[tuple[int, T]] = Channel(options.buffer_frames)
+        self._closed = threading.Event()
+
+    @property
+    def camera_id(self) -> str:
+        return self._camera_id
+
+    @property
+    def frame_count(self) -> int | None:
+        return None
+
+    @property
+    def rate_hz(self) -> float:
+        return self._rate_hz
+
+    @property
+    def dropped_by_cause(self) -> dict[str, int]:
+        return self._drops.as_dict()
+
+    def frames(self) -> Iterator[Frame]:
+        """Connect and yield the newest frames; once.
+
+        Raises:
+            SourceNotFound, SourceUnreadable: the first connection failed in a way that waiting cannot mend.
+        """
+        captures = self._captures()
+        if self._closed.is_set():
+            return
+        for capture in captures:
+            capture.start()
+        try:
+            for epoch, item in self._channel:
+                yield self._frame(epoch, item)
+        finally:
+            self.close()
+            for capture in captures:
+                capture.close()
+
+    def close(self) -> None:
+        """End `frames` at once; safe from another thread and twice."""
+        self._closed.set()
+        self._channel.close()
+
+    @abstractmethod
+    def _captures(self) -> list[Capture]: ...
+
+    @abstractmethod
+    def _frame(self, epoch: int, item: T) -> Frame: ...
+
+    def _begin_epoch(self) -> int:
+        """A new epoch, whose frames count their time from zero."""
+        epoch = self._next_epoch()
+        self._limit = RateLimit(self._rate_limit_hz)
+        return epoch
+
+    def _offer(self, epoch: int, pts_ns: int, item: T) -> None:
+        """Let `item` become the newest, unless the rate limit says that it is not due."""
+        if self._limit.admits(pts_ns):
+            self._drops.add("stale", self._channel.put_newest((epoch, item)))
+        else:
+            self._drops.add("rate_limit")
+
+
+class LiveSource(LiveBase[Shot]):
+    """A camera on the network or on USB.
+
+    A thread of its own reads it and keeps the newest frames only: what the consumer is too slow for
+    is counted as ``stale``, what exceeds the camera's rate limit as ``rate_limit``, what arrives
+    broken as ``corrupt``. A camera that dies or stalls is connected again, with a new `stream_epoch`
+    from `next_epoch` at each new connection's first frame.
+
+    Args:
+        camera_id: Whose frames these are.
+        connect: Opens a connection to it.
+        next_epoch: Gives the epochs.
+        options: Timeouts, waits and buffers.
+        clock: Measures how long connections last.
+        drops: Shared with the connection, which counts broken frames there.
+        rate_hz: Nominal frames per second, for those who plan with it.
+        rate_limit_hz: Take at most this many frames a second; ``None`` takes all.
+        clock_offset_s: Added to the capture times: minus the known delay of this camera.
+    """
+
+    def __init__(
+        self,
+        camera_id: str,
+        connect: Connect,
+        next_epoch: NextEpoch,
+        *,
+        options: LiveOptions,
+        clock: Clock,
+        drops: DropCounter | None = None,
+        rate_hz: float = NOMINAL_RATE_HZ,
+        rate_limit_hz: float | None = None,
+        clock_offset_s: float = 0.0,
+    ) -> None:
+        super().__init__(
+            camera_id,
+            next_epoch,
+            options=options,
+            drops=drops or DropCounter(),
+            rate_hz=rate_hz,
+            rate_limit_hz=rate_limit_hz,
+            clock_offset_s=clock_offset_s,
+        )
+        self._capture = Capture(
+            camera_id,
+            connect,
+            begin=self._begin_epoch,
+            deliver=lambda epoch, shot: self._offer(epoch, shot.pts_ns, shot),
+            lost=lambda: None,
+            ended=self._channel.finish,
+            options=options,
+            clock=clock,
+        )
+
+    def _captures(self) -> list[Capture]:
+        return [self._capture]
+
+    def _frame(self, epoch: int, item: Shot) -> Frame:
+        at_ns = item.captured_at_ns + self._offset_ns
+        return Frame(self._camera_id, epoch, item.pts_ns, at_ns, item.picture.to_bgr())

@@ -1,0 +1,144 @@
+"""A connection to a network camera through PyAV: RTSP over TCP or UDP, MJPEG and others over HTTP."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+
+import av
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from pipeline.errors import SourceError, SourceLost
+from pipeline.redact import Address
+from pipeline.seams import Clock
+from pipeline.sources.channel import DropCounter
+from pipeline.sources.connection import Shot, StreamInfo
+from pipeline.sources.ffmpeg import decoded, explain, open_input, rate_of, video_stream
+from pipeline.sources.options import LiveOptions
+from pipeline.sources.picture import BgrConverter, DecodedPicture
+from pipeline.sources.timeline import CaptureTimes, Timeline, to_ns
+
+_UNTIMED = frozenset({"mpjpeg", "mjpeg", "h264", "hevc"})
+"""Formats without time stamps: FFmpeg numbers their frames at a made-up rate."""
+
+
+class Transport(enum.StrEnum):
+    """How RTSP carries the pictures: TCP loses nothing, UDP has the smaller delay."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class StreamConnection:
+    """An open network stream.
+
+    Args:
+        address: Where.
+        transport: For RTSP; others ignore it.
+        drops: Broken frames are counted here as ``corrupt``.
+
+    Raises:
+        SourceNotFound, SourceUnreadable: it will not work next time either.
+        SourceLost: it may.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        transport: Transport,
+        *,
+        options: LiveOptions,
+        clock: Clock,
+        drops: DropCounter,
+    ) -> None:
+        self._address = address
+        self._stall_s = options.stall_s
+        self._clock = clock
+        self._drops = drops
+        self._container = open_input(
+            address.reveal(),
+            str(address),
+            _ffmpeg_options(address, transport),
+            options.open_timeout_s,
+            options.stall_s,
+        )
+        try:
+            self._stream = video_stream(self._container, str(address))
+        except SourceError:
+            self._container.close()
+            raise
+        self._timeline = Timeline(rate_of(self._stream))
+        self._times = CaptureTimes()
+        self._convert = BgrConverter()
+
+    @property
+    def info(self) -> StreamInfo:
+        context = self._stream.codec_context
+        return StreamInfo(context.name, context.width, context.height, rate_of(self._stream))
+
+    def shots(self) -> Iterator[Shot]:
+        """Yield pictures as they are decoded; see :class:`pipeline.sources.connection.Connection`."""
+        # Threads that each decode a frame would hold every frame back until the next few have come.
+        self._stream.codec_context.thread_type = av.codec.context.ThreadType.SLICE
+        self._stream.codec_context.copy_opaque = True
+        last_s = self._clock.monotonic_s()
+        for packet in self._packets():
+            packet.opaque = self._clock.now_ns()
+            for frame in decoded(packet, self._drops):
+                yield self._shot(frame)
+                last_s = self._clock.monotonic_s()
+            if self._clock.monotonic_s() - last_s > self._stall_s:
+                raise SourceLost(f"{self._address} sends data but no whole picture for {self._stall_s:g} s")
+
+    def close(self) -> None:
+        """Hang up."""
+        self._container.close()
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        try:
+            yield from self._container.demux(self._stream)
+        except (av.FFmpegError, OSError) as error:
+            failure = explain(error, str(self._address))
+        else:
+            return
+        raise failure if failure.retriable else SourceLost(str(failure))
+
+    def _shot(self, frame: VideoFrame) -> Shot:
+        arrived_ns = frame.opaque if isinstance(frame.opaque, int) else self._clock.now_ns()
+        raw_ns = self._stamp_of(frame, arrived_ns)
+        pts_ns = self._timeline.stamp(raw_ns)
+        started_us = self._container.start_time_realtime
+        told = raw_ns is not None and started_us is not None and not self._untimed
+        return Shot(
+            pts_ns=pts_ns,
+            captured_at_ns=self._times.place(pts_ns, arrived_ns),
+            camera_at_ns=started_us * 1000 + raw_ns if told else None,  # type: ignore[operator]
+            picture=DecodedPicture(frame, self._convert),
+        )
+
+    def _stamp_of(self, frame: VideoFrame, arrived_ns: int) -> int | None:
+        if self._untimed:
+            return arrived_ns
+        if frame.pts is None or frame.time_base is None:
+            return None
+        return to_ns(frame.pts, frame.time_base)
+
+    @property
+    def _untimed(self) -> bool:
+        return self._container.format.name in _UNTIMED
+
+
+def _ffmpeg_options(address: Address, transport: Transport) -> dict[str, str]:
+    if address.scheme in ("rtsp", "rtsps"):
+        return {
+            "rtsp_transport": transport.value,
+            "allowed_media_types": "video",
+            # Cameras describe their stream when asked; looking at seconds of it first only delays the start.
+            "probesize": "32",
+            "fpsprobesize": "0",
+            "analyzeduration": "500000",
+        }
+    # A playlist from the network must not open files of this machine.
+    return {"protocol_whitelist": "http,https,tcp,tls,crypto", "analyzeduration": "1000000"}
