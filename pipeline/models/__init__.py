@@ -17,6 +17,7 @@ from pipeline.models.card import (
 from pipeline.models.catalogue import Catalogue, FileState, FileStatus, VerifiedModel
 from pipeline.models.checksum import sha256_of, verify_file
 from pipeline.models.pull import pull
+from pipeline.models.weights import load_into, load_state_dict
 
 __all__ = [
     "CardThresholds",
@@ -29,6 +30,8 @@ __all__ = [
     "ModelKind",
     "VerifiedModel",
     "card_document",
+    "load_into",
+    "load_state_dict",
     "pull",
     "sha256_of",
     "verify_file",

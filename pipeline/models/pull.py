@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tenacity
-
 from pipeline.errors import ChecksumMismatch, ModelDownloadError, ModelNotFound, StorageError
 from pipeline.models.card import ModelCard, ModelFile
 from pipeline.models.checksum import verify_file
@@ -106,6 +104,8 @@ def _download_persistently(
         )
     if _is_right(file, part):  # the last run ended between the last byte and the rename
         return
+    import tenacity
+
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(ModelDownloadError),
         stop=tenacity.stop_after_attempt(attempts),

@@ -6,19 +6,21 @@ import functools
 import importlib.resources
 import json
 from pathlib import Path
-from typing import Any
-
-import yaml
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError
 from pipeline.models.card import ModelCard
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
 
 CARD_SUFFIX = ".card.yaml"
 
 
 @functools.cache
 def _adapter() -> TypeAdapter[ModelCard]:
+    from pydantic import TypeAdapter
+
     return TypeAdapter(ModelCard)
 
 
@@ -28,6 +30,8 @@ def parse_card(document: Any, origin: str) -> ModelCard:
     Raises:
         ConfigError: a key is unknown or missing, or a value does not fit; names the dotted path.
     """
+    from pydantic import ValidationError
+
     try:
         # By way of JSON: strict mode then still takes lists for tuples and text for enums.
         return _adapter().validate_json(json.dumps(document))
@@ -52,6 +56,8 @@ def load_yaml(text: str, origin: str) -> Any:
     Raises:
         ConfigError: it is not YAML; names `origin` and the line.
     """
+    import yaml
+
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -1,0 +1,47 @@
+"""From a checked model file to a purifier."""
+
+from __future__ import annotations
+
+from pipeline.errors import ModelFormatError
+from pipeline.models import VerifiedModel
+from pipeline.purify.pin import NoPurification, Pin
+from pipeline.purify.selector import TopK
+from pipeline.purify.storage import ARCHITECTURE, load_pin
+
+
+def load_purifier(model: VerifiedModel) -> NoPurification | Pin:
+    """A differentiable purifier in eval mode.
+
+    Card options of ``pin_topk``: ``keep`` luma components (default all) and ``chroma_keep`` components
+    of each colour difference (default a quarter of them).
+
+    Raises:
+        ModelFormatError: no loader for the card's architecture, or its file or options do not fit it.
+    """
+    match model.card.architecture:
+        case "none":
+            return NoPurification()
+        case architecture if architecture == ARCHITECTURE:
+            return _load_top_k(model)
+        case unknown:
+            raise ModelFormatError(f"{model.card.name}: no loader for purifiers of architecture {unknown!r}")
+
+
+def _load_top_k(model: VerifiedModel) -> Pin:
+    mean, basis = load_pin(model.main_path)
+    keep = _option(model, "keep", basis.count)
+    chroma_keep = _option(model, "chroma_keep", max(1, keep // 4))
+    try:
+        kept = basis.truncated(keep)
+        pin = Pin(model.card.model_id, mean, kept, TopK(keep, keep), chroma_keep)
+    except ValueError as error:
+        raise ModelFormatError(f"{model.card.name}: {error}") from error
+    pin.eval().requires_grad_(False)
+    return pin
+
+
+def _option(model: VerifiedModel, key: str, default: int) -> int:
+    value = model.card.options.get(key, default)
+    if not isinstance(value, int):
+        raise ModelFormatError(f"{model.card.name}: option {key} must be a whole number, not {value!r}")
+    return value
