@@ -185,6 +185,7 @@ sightings = Table(
     Column("camera_id", String(200), nullable=False),
     Column("stream_epoch", BigInteger, nullable=False),
     Column("track_id", BigInteger, nullable=False),
+    Column("revision", String(32), nullable=False),
     Column("outcome", String(32), nullable=False, index=True),
     Column("subject_id", String(32), index=True),
     Column("candidate_id", String(32), index=True),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from gallery.database import DATABASE_NAME, Database
+from gallery.enroll import Enroller
+from gallery.store import GalleryStore
+from pipeline.types import Thresholds
+from tests.gallery.fakes import make_vision, write_person
 
 
 @pytest.fixture
@@ -17,3 +24,49 @@ def shared_folder() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the schema and nothing else: migrating anew for every test would take long."""
+    folder = tmp_path_factory.mktemp("schema")
+    Database.open(folder).close()
+    return folder / DATABASE_NAME
+
+
+@pytest.fixture
+def database(tmp_path: Path, empty_database: Path) -> Iterator[Database]:
+    (tmp_path / "data").mkdir()
+    shutil.copyfile(empty_database, tmp_path / "data" / DATABASE_NAME)
+    opened = Database.open(tmp_path / "data")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(database: Database) -> GalleryStore:
+    """An empty gallery whose subjects are numbered."""
+    numbers = itertools.count(1)
+    return GalleryStore(
+        database, now_ns=lambda: 1_700_000_000_000_000_000, new_id=lambda: f"s{next(numbers)}"
+    )
+
+
+@pytest.fixture
+def thresholds() -> Thresholds:
+    return Thresholds(match=0.7, margin=0.05)
+
+
+@pytest.fixture
+def enroller(store: GalleryStore, thresholds: Thresholds) -> Enroller:
+    return Enroller(store, make_vision(), thresholds)
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """Four people, of whom three have two photographs."""
+    folder = tmp_path / "people"
+    for person, name in enumerate(["Ada_L", "Bo", "Chloé", "Dmitri"]):
+        for variation in range(1 if name == "Dmitri" else 2):
+            write_person(folder / name / f"{variation}.png", person, variation)
+    return folder

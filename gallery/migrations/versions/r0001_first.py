@@ -188,6 +188,7 @@ def _create_sightings() -> None:
         _text("camera_id", 200),
         sa.Column("stream_epoch", sa.BigInteger(), nullable=False),
         sa.Column("track_id", sa.BigInteger(), nullable=False),
+        _text("revision", 32),
         _text("outcome", 32),
         _text("subject_id", 32, nullable=True),
         _text("candidate_id", 32, nullable=True),
