@@ -62,4 +62,8 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -e '.[cpu,kafka,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps retinaface-pytorch==0.0.7
+	@$(BIN)/python -c 'import cv2' || { \
+		echo "make: OpenCV lacks a library of the system (Debian, Ubuntu: apt-get install libgl1 libxcb1)." >&2; \
+		exit 1; \
+	}
 	@touch $@
