@@ -22,8 +22,8 @@ from pipeline.errors import ConfigError
 from pipeline.quality import QualityOptions
 from pipeline.redact import redact
 from pipeline.select import SelectionOptions
-from pipeline.sources.live import LiveOptions
-from pipeline.track import TrackerOptions
+from pipeline.sources.options import LiveOptions
+from pipeline.track import TrackOptions
 
 
 class Section(BaseModel):
@@ -51,10 +51,16 @@ class DetectorSettings(Section):
 
 
 class EmbedderSettings(Section):
-    """Which embedder names the faces; `batch_size` crops run at once, padded to that number."""
+    """Which embedder names the faces.
+
+    Attributes:
+        name: Card of the embedder.
+        batch_size: Crops taken from the bus at once, from all cameras together.
+        threads: How many of them run at a time on the CPU; does not change the results.
+    """
 
     name: str = "face-reidentification-retail-0095"
-    batch_size: int = Field(4, ge=1, le=256)
+    batch_size: int = Field(8, ge=1, le=256)
     threads: int = Field(1, ge=1, le=64)
 
 
@@ -79,6 +85,7 @@ class Settings(BaseSettings):
     Attributes:
         data: Folder of all state.
         models: Folder of model files that is looked in before `<data>/models`.
+        device: Where networks run: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``.
         purifier: Card of the purifier, or ``none``.
     """
 
@@ -88,11 +95,12 @@ class Settings(BaseSettings):
 
     data: Path = Path("pinwatch-data")
     models: Path | None = None
+    device: str = Field("auto", pattern=r"auto|cpu|cuda(:\d+)?")
     detector: DetectorSettings = DetectorSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     purifier: str = "none"
     quality: QualityOptions = QualityOptions()
-    tracker: TrackerOptions = TrackerOptions()
+    tracker: TrackOptions = TrackOptions()
     selection: SelectionOptions = SelectionOptions()
     live: LiveOptions = LiveOptions()
     decision: DecisionSettings = DecisionSettings()

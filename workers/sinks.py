@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from pipeline.errors import StorageError
-from pipeline.types import Outcome, Revision, Sighting, TrackKey
+from pipeline.types import Revision, Sighting, TrackKey
+from workers.names import Names, subject_ids
 from workers.sighting import as_record
-
-Names = Callable[[], Mapping[str, str]]
-"""Gives the subjects' names by id, as they are now."""
-
 
 class JsonlSink:
     """``sightings.jsonl``: one line a track, written when the track has ended."""
@@ -33,7 +30,7 @@ class JsonlSink:
         ended = [sighting for sighting in sightings if sighting.revision is Revision.END]
         if not ended:
             return
-        names = self._names()
+        names = self._names(subject_ids(ended))
         lines = [json.dumps(as_record(sighting, names), ensure_ascii=False) + "\n" for sighting in ended]
         try:
             self._file.writelines(lines)
@@ -78,17 +75,3 @@ class Board:
     def latest(self, key: TrackKey) -> Sighting | None:
         with self._lock:
             return self._latest.get(key)
-
-
-def label_text(sighting: Sighting | None, names: Mapping[str, str]) -> tuple[str, Outcome | None]:
-    """What to write beside a face, and its outcome; ``...`` while nothing is decided."""
-    if sighting is None:
-        return "…", None
-    name = names.get(sighting.candidate_id or "", "")
-    match sighting.outcome:
-        case Outcome.KNOWN:
-            return name, sighting.outcome
-        case Outcome.AMBIGUOUS | Outcome.SUSPECTED_ATTACK if name:
-            return f"{sighting.outcome.value.replace('_', ' ')}: {name}?", sighting.outcome
-        case _:
-            return sighting.outcome.value.replace("_", " "), sighting.outcome

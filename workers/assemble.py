@@ -1,0 +1,106 @@
+"""Puts a session of `watch` together from a context: sources, readers, steps, sinks, files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UsageError
+from pipeline.seams import FrameSource
+from workers.bus.base import Topic
+from workers.crops import CropStep
+from workers.loop import Step
+from workers.names import CachedNames, Names
+from workers.overlay import Overlay
+from workers.session import Session, Summary
+from workers.sinks import Board, JsonlSink
+from workers.steps import EmbedStep, MatchStep, RecordStep, SightingSink
+from workers.watch import Channel, FrameTap, Watch
+
+if TYPE_CHECKING:
+    from pipeline.sources.select import SourceSpec
+    from workers.build import Context, WatchRequest
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """One source that the user named, open."""
+
+    spec: SourceSpec
+    source: FrameSource
+
+
+def assemble(context: Context, request: WatchRequest, run_id: str, taps: Sequence[FrameTap]) -> Session:
+    """Open everything that `request` names; nothing runs yet.
+
+    Raises:
+        PinwatchError: a source, a model or the gallery cannot be opened, or a file not written.
+    """
+    with ExitStack() as opening:
+        embedder = context.embedder()
+        opened = _open_sources(context, request, opening)
+        follow = any(item.source.live for item in opened)
+        replica = context.replica(follow)
+        summary, board = Summary(), Board()
+        names = CachedNames(context.store().names, context.clock)
+        sinks: list[SightingSink] = [context.sightings(), summary, board]
+        if request.sightings:
+            sinks.append(opening.enter_context(JsonlSink(request.sightings, names)))
+        steps: list[tuple[Step, Topic | None]] = [
+            (EmbedStep(embedder, context.settings.embedder.batch_size), Topic.EMBEDDINGS),
+            (MatchStep(replica, run_id, embedder.key), Topic.SIGHTINGS),
+            (RecordStep(sinks), None),
+        ]
+        if request.crops:
+            steps.append((CropStep(request.crops), None))
+        all_taps = [*taps]
+        if request.annotate:
+            overlay = _overlay(request.annotate, opened, board, names)
+            all_taps.append(opening.enter_context(overlay).on_frame)
+        channels = [Channel(item.source, context.reader(item.source, item.spec)) for item in opened]
+        return Session(
+            run_id,
+            Watch(channels, steps, all_taps),
+            expected={item.source.camera_id: item.source.frame_count for item in opened},
+            summary=summary,
+            names=names,
+            resources=opening.pop_all(),
+        )
+
+
+def _open_sources(context: Context, request: WatchRequest, opening: ExitStack) -> list[_Opened]:
+    """Every source under a camera id of its own; two files of one name get a number."""
+    from pipeline.sources.select import CameraSpec, camera_id_of, parse_source
+
+    saved = context.cameras().names()
+    specs = [parse_source(text, saved) for text in request.sources]
+    if not specs:
+        specs = [CameraSpec(camera.name) for camera in context.cameras().list() if camera.enabled]
+    if not specs:
+        raise UsageError(
+            "nothing to watch: name a video, a folder, an address or a camera, or add cameras with "
+            "`pinwatch cameras add`"
+        )
+    used: Counter[str] = Counter()
+    opened = []
+    for spec in specs:
+        camera_id = camera_id_of(spec)
+        used[camera_id] += 1
+        if used[camera_id] > 1:
+            camera_id = f"{camera_id}-{used[camera_id]}"
+        source = context.source(spec, request, camera_id)
+        opening.callback(source.close)
+        opened.append(_Opened(spec, source))
+    return opened
+
+
+def _overlay(path: Path, opened: Sequence[_Opened], board: Board, names: Names) -> Overlay:
+    """One file; of several sources, one each with the camera's id in its name."""
+    several = len(opened) > 1
+    ids = [item.source.camera_id for item in opened]
+    paths = {camera_id: path.with_stem(f"{path.stem}-{camera_id}") if several else path for camera_id in ids}
+    return Overlay(paths, board.latest, names)

@@ -1,0 +1,297 @@
+"""The composition root: the only file that says which implementation stands behind each seam.
+
+Everything is made when it is first asked for, and imported then, so that `pinwatch --help` and the
+verbs that need no network start at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.clock import SystemClock
+from pipeline.errors import ModelFormatError
+from pipeline.seams import Clock, Detector, FaceEmbedder, FrameSource
+from pipeline.types import TemplateKey, Thresholds
+from workers.config import Settings, load_settings
+
+if TYPE_CHECKING:
+    from audit.sightings import SightingStore
+    from gallery.database import Database
+    from gallery.enroll import Enroller, EnrollOptions
+    from gallery.identify import Identifier
+    from gallery.lists import WatchLists
+    from gallery.replica import GalleryReplica
+    from gallery.store import GalleryStore
+    from gallery.vision import Vision
+    from pipeline.models import Catalogue, ModelCard
+    from pipeline.sources.select import SourceSpec
+    from workers.cameras import Camera, CameraStore
+    from workers.reader import Reader
+    from workers.session import Session
+    from workers.watch import FrameTap
+
+CONFIG_VARIABLE = "PINWATCH_CONFIG"
+FOLLOW_GALLERY_S = 0.5
+
+_OVERRIDES = {
+    "data": "data",
+    "detector": "detector.name",
+    "embedder": "embedder.name",
+    "purifier": "purifier",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRequest:
+    """What `watch` is asked to do; see its options for the meaning."""
+
+    sources: tuple[str, ...] = ()
+    sightings: Path | None = None
+    annotate: Path | None = None
+    crops: Path | None = None
+    realtime: bool = False
+    run_id: str | None = None
+    started_at_ns: int | None = None
+    image_rate_hz: float = 1.0
+
+
+class Context:
+    """One invocation of the program: settings, and whatever is built from them.
+
+    Args:
+        environment: Where ``PINWATCH_CONFIG`` is looked up.
+        clock: Time.
+    """
+
+    def __init__(self, environment: Mapping[str, str] = os.environ, clock: Clock | None = None) -> None:
+        self._environment = environment
+        self._overrides: dict[str, Any] = {}
+        self._config: Path | None = None
+        self._resources = ExitStack()
+        self.clock: Clock = clock or SystemClock()
+
+    def override(self, config: Path | None = None, **options: Any) -> None:
+        """Take options of the command line; later ones win. Only before anything was built."""
+        self._config = config or self._config
+        self._overrides |= {_OVERRIDES[name]: value for name, value in options.items()}
+
+    def close(self) -> None:
+        """Release the database."""
+        self._resources.close()
+
+    @property
+    def config_file(self) -> Path | None:
+        named = self._config or self._environment.get(CONFIG_VARIABLE)
+        return Path(named) if named else None
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        return load_settings(self.config_file, self._overrides)
+
+    # Models
+
+    @functools.cache  # noqa: B019 - a context lives as long as the program
+    def catalogue(self) -> Catalogue:
+        from pipeline.models import Catalogue
+
+        return Catalogue.load(self.settings.model_folders)
+
+    def detector(self) -> Detector:
+        """A detector for video. Every call makes a new one: a detector serves one thread."""
+        return self._detector(self.settings.detector.size_px)
+
+    def photo_detector(self) -> Detector:
+        """A detector for photographs."""
+        return self._detector(self.settings.detector.photo_size_px)
+
+    def _detector(self, size_px: int) -> Detector:
+        from pipeline.detect.load import load_detector
+        from pipeline.models import ModelKind
+
+        wanted = self.settings.detector
+        model = self.catalogue().open(wanted.name, ModelKind.DETECTOR)
+        return load_detector(
+            model,
+            size_px=size_px,
+            min_score=wanted.min_score,
+            threads=wanted.threads,
+            device=self.device(),
+        )
+
+    @functools.cache  # noqa: B019
+    def embedder(self) -> FaceEmbedder:
+        """Purifier and embedder as one."""
+        from pipeline.embed.load import load_embedder
+        from pipeline.models import ModelKind
+
+        catalogue, settings = self.catalogue(), self.settings
+        return load_embedder(
+            catalogue.open(settings.embedder.name, ModelKind.EMBEDDER),
+            catalogue.open(settings.purifier, ModelKind.PURIFIER),
+            device=self.device(),
+            threads=settings.embedder.threads,
+        )
+
+    @functools.cache  # noqa: B019
+    def device(self) -> str:
+        """Where networks run: ``cuda`` where there is one, unless the settings say otherwise."""
+        if self.settings.device != "auto":
+            return self.settings.device
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    def vision(self) -> Vision:
+        """What photographs go through."""
+        from gallery.vision import Vision
+        from pipeline.quality import QualityAssessor
+
+        return Vision(self.photo_detector(), self.embedder(), QualityAssessor(self.settings.quality))
+
+    def template_key(self) -> TemplateKey:
+        """What embeddings are made by, told from the cards alone: no network is loaded."""
+        from pipeline.models import ModelKind
+
+        cards, settings = self.catalogue(), self.settings
+        embedder = cards.card(settings.embedder.name, ModelKind.EMBEDDER)
+        purifier = cards.card(settings.purifier, ModelKind.PURIFIER)
+        return TemplateKey(embedder.model_id, purifier.model_id)
+
+    # The database
+
+    @functools.cache  # noqa: B019
+    def database(self) -> Database:
+        from gallery.database import Database
+
+        database = Database.open(self.settings.data)
+        self._resources.callback(database.close)
+        return database
+
+    @functools.cache  # noqa: B019
+    def store(self) -> GalleryStore:
+        from gallery.store import GalleryStore
+
+        return GalleryStore(self.database(), now_ns=self.clock.now_ns)
+
+    def lists(self) -> WatchLists:
+        from gallery.lists import WatchLists
+
+        return WatchLists(self.database(), now_ns=self.clock.now_ns)
+
+    def sightings(self) -> SightingStore:
+        from audit.sightings import SightingStore
+
+        return SightingStore(self.database())
+
+    def cameras(self) -> CameraStore:
+        from workers.cameras import CameraStore
+
+        return CameraStore(self.database())
+
+    # Deciding
+
+    def thresholds(self, epoch: int | None = None) -> Thresholds:
+        """Those in force: the settings, else the newest calibration, else the embedder's card."""
+        decision = self.settings.decision
+        stored = self.store().thresholds(self.template_key(), self._card_thresholds(), epoch)
+        if decision.match is None and decision.margin is None:
+            return stored
+        return Thresholds(
+            match=stored.match if decision.match is None else decision.match,
+            margin=stored.margin if decision.margin is None else decision.margin,
+            votes=stored.votes,
+            by_subject=stored.by_subject,
+            origin="settings",
+        )
+
+    def _card_thresholds(self) -> Thresholds:
+        from pipeline.models import ModelKind
+
+        cards, settings = self.catalogue(), self.settings
+        embedder = cards.card(settings.embedder.name, ModelKind.EMBEDDER)
+        purifier = cards.card(settings.purifier, ModelKind.PURIFIER)
+        found = _entry_for(embedder, purifier)
+        return Thresholds(found[0], found[1], settings.decision.votes)
+
+    def replica(self, follow: bool) -> GalleryReplica:
+        """The gallery to match against; `follow` applies changes while it is in use."""
+        from gallery.index import FaissIndex
+        from gallery.replica import GalleryReplica
+
+        index = FaissIndex(self.store().snapshot(self.template_key()))
+        poll_s = FOLLOW_GALLERY_S if follow else None
+        return GalleryReplica(self.store(), index, self.thresholds, self.clock, poll_s)
+
+    def identifier(self) -> Identifier:
+        from gallery.identify import Identifier
+
+        replica = self.replica(follow=False)
+        return Identifier(self.vision(), replica.index, replica.thresholds)
+
+    def enroller(self, options: EnrollOptions | None = None) -> Enroller:
+        from gallery.enroll import Enroller
+
+        return Enroller(self.store(), self.vision(), self.thresholds(), options)
+
+    # Watching
+
+    def source(self, spec: SourceSpec, request: WatchRequest, camera_id: str) -> FrameSource:
+        """The source behind what the user named."""
+        from pipeline.sources.opening import CameraPlan, FootageOptions, open_camera, open_footage
+        from pipeline.sources.select import CameraSpec, FileSpec, FolderSpec, StreamSpec, UsbSpec
+
+        match spec:
+            case FileSpec() | FolderSpec():
+                options = FootageOptions(request.started_at_ns, request.image_rate_hz, request.realtime)
+                return open_footage(spec, options, self.clock, camera_id)
+            case StreamSpec() | UsbSpec():
+                plan = CameraPlan(camera_id, spec)
+            case CameraSpec(name):
+                plan = self.cameras().get(name).plan()
+        next_epoch = functools.partial(self.cameras().next_epoch, camera_id)
+        return open_camera(plan, next_epoch, self.settings.live, self.clock)
+
+    def reader(self, source: FrameSource, spec: SourceSpec, camera: Camera | None) -> Reader:
+        """What turns the frames of one camera into messages."""
+        from pipeline.quality import QualityAssessor
+        from pipeline.region import RegionDetector
+        from pipeline.select import CropSelector
+        from pipeline.sources.select import FolderSpec
+        from pipeline.track import ByteTracker, SingleFrameTracker
+        from workers.reader import Reader
+
+        detector = self.detector()
+        if camera is not None and camera.region is not None:
+            detector = RegionDetector(detector, camera.region)
+        settings = self.settings
+        still = isinstance(spec, FolderSpec)
+        return Reader(
+            source.camera_id,
+            detector,
+            SingleFrameTracker if still else functools.partial(ByteTracker, settings.tracker),
+            functools.partial(CropSelector, QualityAssessor(settings.quality), settings.selection),
+        )
+
+    def session(self, request: WatchRequest, taps: Sequence[FrameTap] = ()) -> Session:
+        """Everything that `watch` needs, put together and not yet started."""
+        from workers.assemble import assemble
+
+        return assemble(self, request, request.run_id or uuid.uuid4().hex, taps)
+
+
+def _entry_for(embedder: ModelCard, purifier: ModelCard) -> tuple[float, float]:
+    """Match and margin of the embedder's card behind this kind of purifier."""
+    for entry in embedder.thresholds:
+        if entry.purifier == purifier.architecture:
+            return entry.match, entry.margin
+    raise ModelFormatError(
+        f"the card of {embedder.name} has no thresholds behind a purifier of kind {purifier.architecture}: "
+        "set decision.match and decision.margin, or calibrate"
+    )

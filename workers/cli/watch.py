@@ -1,0 +1,201 @@
+"""`pinwatch watch`: names the people in videos and cameras."""
+
+from __future__ import annotations
+
+import datetime as dt
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipeline.errors import UsageError
+from pipeline.types import Frame, Outcome, TrackedFace
+from workers.build import Context, WatchRequest
+from workers.cli.common import context, err, out, print_json
+from workers.session import Session, SessionResult
+from workers.sighting import as_record
+
+MAX_ROWS = 200
+STYLES = {
+    Outcome.KNOWN: "green",
+    Outcome.UNKNOWN: "yellow",
+    Outcome.AMBIGUOUS: "magenta",
+    Outcome.LOW_QUALITY: "dim",
+    Outcome.SUSPECTED_ATTACK: "bold red",
+}
+
+
+def watch(
+    ctx: typer.Context,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Video file, folder of images, rtsp:// address, camera index, or a camera of the database. "
+            "None: all cameras of the database.",
+        ),
+    ] = None,
+    sightings: Annotated[
+        Path | None, typer.Option(help="Write one JSON line a track.", metavar="FILE.jsonl")
+    ] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Write the video with names drawn in (H.264).", metavar="FILE.mp4")
+    ] = None,
+    crops: Annotated[
+        Path | None, typer.Option(help="Write the face crops that were compared.", metavar="DIR")
+    ] = None,
+    realtime: Annotated[bool, typer.Option(help="Play files at their own pace.")] = False,
+    run_id: Annotated[
+        str | None, typer.Option(help="Names this run; the same id gives the same decision ids.")
+    ] = None,
+    started_at: Annotated[
+        str | None, typer.Option(help="Wall-clock time of a file's first frame, ISO 8601.", metavar="TIME")
+    ] = None,
+    image_rate: Annotated[float, typer.Option(help="Images a second of a folder.", min=0.01)] = 1.0,
+    json: Annotated[bool, typer.Option("--json", help="Print the sightings as JSON lines.")] = False,
+) -> None:
+    """Watch videos, folders of images or cameras, and say who was seen.
+
+    One sighting a track: `known`, `unknown`, `ambiguous` or `low_quality`. Files run as fast as the
+    machine allows and never lose a frame; cameras drop what is stale, and count it. Ctrl-C ends
+    cleanly, with everything written.
+
+    Example: `pinwatch watch lobby.mp4 --sightings out.jsonl --annotate named.mp4`
+    """
+    request = WatchRequest(
+        sources=tuple(sources or ()),
+        sightings=sightings,
+        annotate=annotate,
+        crops=crops,
+        realtime=realtime,
+        run_id=run_id,
+        started_at_ns=_parse_time(started_at),
+        image_rate_hz=image_rate,
+    )
+    result = run_watch(context(ctx), request)
+    if json:
+        for sighting in result.sightings:
+            print_json(as_record(sighting, result.names))
+    else:
+        show(result)
+    if any(report.error for report in result.reports):
+        raise typer.Exit(1)
+
+
+def _parse_time(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--started-at {text!r} is not ISO 8601, e.g. 2026-01-31T08:00:00+01:00") from None
+    if moment.tzinfo is None:
+        moment = moment.astimezone()
+    return round(moment.timestamp() * 1e9)
+
+
+def run_watch(context: Context, request: WatchRequest) -> SessionResult:
+    """Run a session with progress on the terminal; Ctrl-C and SIGTERM end it cleanly."""
+    with ExitStack() as stack:
+        bars = stack.enter_context(_Bars(context.settings.log.level))
+        session = stack.enter_context(context.session(request, taps=[bars.on_frame]))
+        bars.expect(session)
+        stack.enter_context(_stopping(session))
+        return session.run()
+
+
+@contextmanager
+def _stopping(session: Session) -> Iterator[None]:
+    """SIGTERM, as service managers send it, ends the session as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: session.stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+class _Bars:
+    """A bar for every source: frames done, frames a second, faces."""
+
+    def __init__(self, log_level: str) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}{task.fields[of]} frames"),
+            TextColumn("{task.fields[fps]}"),
+            TextColumn("{task.fields[faces]} faces"),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._faces: dict[str, int] = {}
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def expect(self, session: Session) -> None:
+        for camera_id, total in session.expected.items():
+            self._tasks[camera_id] = self._progress.add_task(
+                escape(camera_id), total=total, of=f"/{total}" if total else "", fps="", faces=0
+            )
+
+    def on_frame(self, frame: Frame, tracked: Sequence[TrackedFace]) -> None:
+        task = self._tasks[frame.camera_id]
+        self._faces[frame.camera_id] = self._faces.get(frame.camera_id, 0) + len(tracked)
+        speed = self._progress.tasks[task].speed
+        fps = f"{speed:.0f} fps" if speed else ""
+        self._progress.update(task, advance=1, faces=self._faces[frame.camera_id], fps=fps)
+
+
+def show(result: SessionResult) -> None:
+    """The table of sightings, and a line on what was read, on standard output."""
+    shown = result.sightings[:MAX_ROWS]
+    if shown:
+        out.print(_table(result, len({s.camera_id for s in shown}) > 1))
+    if len(result.sightings) > len(shown):
+        out.print(f"… and {len(result.sightings) - len(shown)} more; --sightings FILE.jsonl keeps all")
+    for report in result.reports:
+        dropped = ", ".join(f"{cause} {count}" for cause, count in sorted(report.dropped_by_cause.items()))
+        text = f"{report.camera_id}: {report.frames} frames, {report.faces} faces"
+        out.print(text + (f"; dropped: {dropped}" if dropped else ""), markup=False)
+        if report.error:
+            err.print(f"{report.camera_id}: {report.error}", markup=False, style="red")
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in result.counts.items() if count)
+    out.print(f"{sum(result.counts.values())} tracks: {counts or 'nobody was seen'}", markup=False)
+
+
+def _table(result: SessionResult, with_camera: bool) -> Table:
+    columns = ["track", "outcome", "who", "similarity", "from s", "to s", "frames", "why"]
+    table = Table(*(["camera"] if with_camera else []), *columns, box=None, pad_edge=False)
+    for sighting in result.sightings[:MAX_ROWS]:
+        name = result.names.get(sighting.candidate_id or "", "")
+        known = sighting.outcome is Outcome.KNOWN
+        who = name if known else (f"(nearest: {name})" if name else "")
+        row = [
+            str(sighting.track_id),
+            f"[{STYLES[sighting.outcome]}]{sighting.outcome.value}[/]",
+            escape(who),
+            "" if sighting.similarity is None else f"{sighting.similarity:.3f}",
+            f"{sighting.first_seen_s:.2f}",
+            f"{sighting.last_seen_s:.2f}",
+            str(sighting.frames),
+            escape(sighting.reason),
+        ]
+        table.add_row(*([escape(sighting.camera_id)] if with_camera else []), *row)
+    return table

@@ -1,0 +1,101 @@
+"""One run of `watch` from beginning to end: the running parts, and what they leave behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from pipeline.types import Outcome, Revision, Sighting
+from workers.names import Names, subject_ids
+from workers.watch import ChannelReport, Watch
+
+KEPT = 1000
+
+
+class Summary:
+    """Counts every ended track, and keeps the first :data:`KEPT` of them for the table."""
+
+    def __init__(self) -> None:
+        self.sightings: list[Sighting] = []
+        self.counts: Counter[Outcome] = Counter()
+
+    def write(self, sightings: Sequence[Sighting]) -> None:
+        ended = [sighting for sighting in sightings if sighting.revision is Revision.END]
+        self.counts.update(sighting.outcome for sighting in ended)
+        self.sightings += ended[: max(0, KEPT - len(self.sightings))]
+
+    def flush(self) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResult:
+    """What a session found.
+
+    Attributes:
+        run_id: Under which its decisions are filed.
+        sightings: Canonical decisions, by camera, epoch and track; at most :data:`KEPT`.
+        counts: All canonical decisions by outcome.
+        reports: One a camera.
+        names: Subjects' names by id.
+    """
+
+    run_id: str
+    sightings: tuple[Sighting, ...]
+    counts: Mapping[Outcome, int]
+    reports: tuple[ChannelReport, ...]
+    names: Mapping[str, str]
+
+
+class Session:
+    """A :class:`Watch` with everything that must be closed when it ends.
+
+    Args:
+        run_id: Under which the decisions are filed.
+        watch: The running parts.
+        expected: Number of frames by camera, where known.
+        summary: A sink of `watch`.
+        names: Gives subjects' names.
+        resources: What to close; owned from here on.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        watch: Watch,
+        *,
+        expected: Mapping[str, int | None],
+        summary: Summary,
+        names: Names,
+        resources: ExitStack,
+    ) -> None:
+        self.expected = expected
+        self._run_id = run_id
+        self._watch = watch
+        self._summary = summary
+        self._names = names
+        self._resources = resources
+
+    def run(self) -> SessionResult:
+        """Block until all sources have ended; see :meth:`Watch.run`."""
+        reports = self._watch.run()
+        order = sorted(self._summary.sightings, key=lambda s: (s.camera_id, s.stream_epoch, s.track_id))
+        return SessionResult(
+            run_id=self._run_id,
+            sightings=tuple(order),
+            counts=dict(self._summary.counts),
+            reports=tuple(reports),
+            names=self._names(subject_ids(order)),
+        )
+
+    def stop(self) -> None:
+        """End all sources now; what was seen is still decided and written."""
+        self._watch.stop()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
