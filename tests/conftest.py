@@ -47,15 +47,29 @@ def _lacking_assets() -> str | None:
     return f"the models, faces and clips (no folder {folder}; set PINWATCH_ASSETS)"
 
 
+_RTSP_PROBE = """
+import gi
+gi.require_version("Gst", "1.0")
+gi.require_version("GstApp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import Gst, GstApp, GstRtspServer
+Gst.init(None)
+wanted = ("decodebin", "x264enc", "avdec_h264", "rtph264pay")
+raise SystemExit(", ".join(name for name in wanted if not Gst.ElementFactory.find(name)) or 0)
+"""
+
+
 def _lacking_rtsp() -> str | None:
-    probe = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     try:
-        done = subprocess.run(["/usr/bin/python3", "-c", probe], capture_output=True, timeout=60, check=False)
-    except OSError as error:
+        done = subprocess.run(
+            ["/usr/bin/python3", "-c", _RTSP_PROBE], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
         return f"an RTSP server ({error})"
     if done.returncode == 0:
         return None
-    return "an RTSP server (the system's python3-gi with GstRtspServer; Debian: gir1.2-gst-rtsp-server-1.0)"
+    last = done.stderr.strip().rpartition("\n")[2]
+    return f"an RTSP server (Debian: gir1.2-gst-rtsp-server-1.0 and GStreamer's plugins; {last})"
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -56,12 +57,16 @@ class Cutout:
         return Cutout(half, (self.eyes[0] / 2, self.eyes[1] / 2), self.face_px / 2)
 
 
-def grace_hopper_bgr() -> ByteArray:
-    """The portrait as it is, uint8 (600, 512, 3)."""
+def grace_hopper_path() -> Path:
+    """The portrait's file, JPEG."""
     import matplotlib.cbook
 
-    path = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    return np.asarray(cv2.imread(str(path)), np.uint8)
+    return Path(str(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)))
+
+
+def grace_hopper_bgr() -> ByteArray:
+    """The portrait as it is, uint8 (600, 512, 3)."""
+    return np.asarray(cv2.imread(str(grace_hopper_path())), np.uint8)
 
 
 def eileen_collins_bgr() -> ByteArray:
