@@ -24,6 +24,7 @@ from workers.watch import Channel, FrameTap, Watch
 if TYPE_CHECKING:
     from pipeline.sources.select import SourceSpec
     from workers.build import Context, WatchRequest
+    from workers.cameras import Camera
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class _Opened:
 
     spec: SourceSpec
     source: FrameSource
+    camera: Camera | None
 
 
 def assemble(context: Context, request: WatchRequest, run_id: str, taps: Sequence[FrameTap]) -> Session:
@@ -61,7 +63,9 @@ def assemble(context: Context, request: WatchRequest, run_id: str, taps: Sequenc
         if request.annotate:
             overlay = _overlay(request.annotate, opened, board, names)
             all_taps.append(opening.enter_context(overlay).on_frame)
-        channels = [Channel(item.source, context.reader(item.source, item.spec)) for item in opened]
+        channels = [
+            Channel(item.source, context.reader(item.source, item.spec, item.camera)) for item in opened
+        ]
         return Session(
             run_id,
             Watch(channels, steps, all_taps),
@@ -94,7 +98,8 @@ def _open_sources(context: Context, request: WatchRequest, opening: ExitStack) -
             camera_id = f"{camera_id}-{used[camera_id]}"
         source = context.source(spec, request, camera_id)
         opening.callback(source.close)
-        opened.append(_Opened(spec, source))
+        camera = context.cameras().get(spec.name) if isinstance(spec, CameraSpec) else None
+        opened.append(_Opened(spec, source, camera))
     return opened
 
 

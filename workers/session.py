@@ -26,9 +26,6 @@ class Summary:
         self.counts.update(sighting.outcome for sighting in ended)
         self.sightings += ended[: max(0, KEPT - len(self.sightings))]
 
-    def flush(self) -> None:
-        return None
-
 
 @dataclass(frozen=True, slots=True)
 class SessionResult:

@@ -14,6 +14,7 @@ from pipeline.types import Revision, Sighting, TrackKey
 from workers.names import Names, subject_ids
 from workers.sighting import as_record
 
+
 class JsonlSink:
     """``sightings.jsonl``: one line a track, written when the track has ended."""
 
@@ -34,11 +35,6 @@ class JsonlSink:
         lines = [json.dumps(as_record(sighting, names), ensure_ascii=False) + "\n" for sighting in ended]
         try:
             self._file.writelines(lines)
-        except OSError as error:
-            raise StorageError(f"cannot write sightings to {self._path}: {error.strerror}") from error
-
-    def flush(self) -> None:
-        try:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -68,9 +64,6 @@ class Board:
                     self._latest.pop(key, None)
                 else:
                     self._latest[key] = sighting
-
-    def flush(self) -> None:
-        return None
 
     def latest(self, key: TrackKey) -> Sighting | None:
         with self._lock:

@@ -182,9 +182,9 @@ def _named(verdict: Verdict) -> tuple[str, str | None]:
 class SightingSink(Protocol):
     """Takes decisions: the database, a file, a screen. Writing one twice changes nothing."""
 
-    def write(self, sightings: Sequence[Sighting]) -> None: ...
-
-    def flush(self) -> None: ...
+    def write(self, sightings: Sequence[Sighting], /) -> object:
+        """Return when they are kept for good."""
+        ...
 
 
 class RecordStep:
@@ -204,8 +204,7 @@ class RecordStep:
         return ()
 
     def flush(self) -> None:
-        for sink in self._sinks:
-            sink.flush()
+        return None
 
     def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
         return read

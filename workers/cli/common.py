@@ -68,7 +68,9 @@ class App(typer.Typer):
     def __init__(self, **options: Any) -> None:
         super().__init__(no_args_is_help=True, rich_markup_mode="markdown", **options)
 
-    def command(self, name: str | None = None, **options: Any) -> Callable[[Verb], Verb]:
+    def command(  # type: ignore[override]
+        self, name: str | None = None, **options: Any
+    ) -> Callable[[Verb], Verb]:
         """Add a verb that takes the shared options besides its own."""
         register = super().command(name, **options)
 
