@@ -7,7 +7,7 @@ is put into our own words, and raised where no exception is being handled, so th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 import av
@@ -28,29 +28,35 @@ _NOT_VIDEO = (av.error.InvalidDataError, av.error.LookupError, av.error.PatchWel
 
 
 def open_input(
-    target: str, shown: str, options: Mapping[str, str], open_s: float | None, read_s: float | None
+    target: str,
+    explain: Callable[[Exception], SourceError],
+    options: Mapping[str, str],
+    open_s: float | None = None,
+    read_s: float | None = None,
 ) -> InputContainer:
     """Open `target` and read its headers.
 
     Args:
         target: What FFmpeg opens; may hold credentials.
-        shown: How messages call it; must not.
+        explain: Makes our error of FFmpeg's.
         options: FFmpeg's.
         open_s: How long opening may take, ``None`` for ever; `read_s` the same for each packet.
 
     Raises:
-        SourceNotFound, SourceUnreadable: it will not work next time either.
-        SourceLost: it may.
+        SourceError: what `explain` makes.
     """
     try:
         return av.open(target, "r", options=dict(options), timeout=(open_s, read_s))
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
-        failure = explain(error, shown)
+        failure = explain(error)
     raise failure
 
 
-def explain(error: Exception, shown: str) -> SourceError:
-    """Our error for one of FFmpeg's, which calls the source `shown`."""
+def explain_network(shown: str, error: Exception) -> SourceError:
+    """Our error for one of FFmpeg's about a network stream, which messages call `shown`.
+
+    ``SourceLost`` if the same call may work later, else ``SourceNotFound`` or ``SourceUnreadable``.
+    """
     match error:
         case av.error.ExitError() | av.error.TimeoutError():
             return SourceLost(f"{shown} does not answer in time; check that it is on and reachable")
@@ -59,16 +65,14 @@ def explain(error: Exception, shown: str) -> SourceError:
         case av.error.HTTPNotFoundError():
             return SourceNotFound(f"{shown}: the device answers, but has no stream of that path; correct it")
         case av.error.HTTPClientError():
-            return SourceUnreadable(
-                f"{shown} refuses the request ({_plain(error)}); check path and transport"
-            )
+            return SourceUnreadable(f"{shown} refuses the request ({plain(error)}); check path and transport")
         case error if isinstance(error, _NOT_VIDEO):
-            return SourceUnreadable(f"{shown} sends no video that can be decoded ({_plain(error)})")
+            return SourceUnreadable(f"{shown} sends no video that can be decoded ({plain(error)})")
         case _:
-            return SourceLost(f"{shown} cannot be reached ({_plain(error)}); check host, port and network")
+            return SourceLost(f"{shown} cannot be reached ({plain(error)}); check host, port and network")
 
 
-def _plain(error: Exception) -> str:
+def plain(error: Exception) -> str:
     """What went wrong without where: FFmpeg's own words never hold the address, its full text does."""
     words = getattr(error, "strerror", None)
     return str(words).lower() if words else type(error).__name__

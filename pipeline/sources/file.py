@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from pipeline.errors import SourceError, SourceLost, SourceNotFound, SourceUnreadable
+from pipeline.errors import SourceNotFound, SourceUnreadable
 from pipeline.sources.channel import Channel, DropCounter
-from pipeline.sources.ffmpeg import decoded, open_input, rate_of, video_stream
+from pipeline.sources.ffmpeg import decoded, open_input, plain, rate_of, video_stream
 from pipeline.sources.picture import BgrConverter
 from pipeline.sources.timeline import NS, Timeline, to_ns
 from pipeline.types import Frame
@@ -185,16 +186,20 @@ def _open(path: Path) -> InputContainer:
             pass
     except OSError as error:
         raise SourceUnreadable(f"{path} cannot be read: {error.strerror}; check its permissions") from error
-    try:
-        # "file:" keeps a colon in the name from being taken for a protocol, and no playlist may go elsewhere.
-        return open_input(f"file:{path}", str(path), {"protocol_whitelist": "file"}, None, None)
-    except SourceLost as error:
-        raise SourceUnreadable(str(error)) from None
-    except SourceError:
-        raise SourceUnreadable(
-            f"{path} is not a video that can be decoded; it may be no video at all, or a recording cut off "
-            "before its index was written: export it again, e.g. as MP4 with H.264"
-        ) from None
+    # "file:" keeps a colon in the name from being taken for a protocol, and no playlist may go elsewhere.
+    container = open_input(f"file:{path}", functools.partial(_no_video, path), {"protocol_whitelist": "file"})
+    if container.streams:
+        return container
+    container.close()
+    raise _no_video(path)
+
+
+def _no_video(path: Path, error: Exception | None = None) -> SourceUnreadable:
+    reason = f" ({plain(error)})" if error else ""
+    return SourceUnreadable(
+        f"{path} is not a video that can be decoded{reason}; it may be no video at all, or a recording cut "
+        "off before its index was written: export it again, e.g. as MP4 with H.264"
+    )
 
 
 def _read_header(container: InputContainer, stream: VideoStream) -> _Header:

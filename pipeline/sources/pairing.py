@@ -42,7 +42,7 @@ class Pairer:
     """Pairs every substream picture with the main picture nearest to it. Not for several threads.
 
     The substream sets the pace: main pictures between two of its pictures are passed over. A
-    substream picture without a main picture near enough is dropped as ``unpaired``. When the
+    substream picture without a main picture of its own near enough is dropped as ``unpaired``. When the
     substream is lost, or nothing has paired for `fallback_s`, main pictures go through alone, until
     the substream comes back after having been away.
 
@@ -60,6 +60,7 @@ class Pairer:
         self._subs: deque[Shot] = deque()
         self._hopeful_since_ns: int | None = None
         self._heard_ns: int | None = None
+        self._gone: Shot | None = None
         self._alone = False
 
     @property
@@ -76,8 +77,9 @@ class Pairer:
         elif shot.captured_at_ns - self._hopeful_since_ns > self._fallback_ns:
             self._alone = True
         if self._alone:
-            pairs += [Pair(main, None) for main in self._mains]
-            self._mains.clear()
+            pairs += [Pair(main, None) for main in self._mains if main is not self._gone]
+            self._gone = shot
+            self._mains = deque([shot])
         while len(self._mains) > _MAX_WAITING:  # pictures are large
             self._mains.popleft()
         return pairs
@@ -119,11 +121,18 @@ class Pairer:
         return bool(self._mains) and gap_ns(self._mains[-1], sub) >= 0
 
     def _partner(self, sub: Shot) -> Pair | None:
+        """The pair of `sub` and the main picture nearest to it, if that is near enough and still free.
+
+        A main picture that has gone out stays a candidate: were `sub` given the next best instead, every
+        later pair would be one picture apart.
+        """
         gaps = [abs(gap_ns(main, sub)) for main in self._mains]
         nearest = gaps.index(min(gaps))
-        if gaps[nearest] > self._tolerance_ns:
-            self._drops.add("unpaired")
-            return None
         for _ in range(nearest):
             self._mains.popleft()
-        return Pair(self._mains.popleft(), sub)
+        main = self._mains[0]
+        if gaps[nearest] > self._tolerance_ns or main is self._gone:
+            self._drops.add("unpaired")
+            return None
+        self._gone = main
+        return Pair(main, sub)

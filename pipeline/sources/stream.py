@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Iterator
 
 import av
@@ -15,7 +16,7 @@ from pipeline.redact import Address
 from pipeline.seams import Clock
 from pipeline.sources.channel import DropCounter
 from pipeline.sources.connection import Shot, StreamInfo
-from pipeline.sources.ffmpeg import decoded, explain, open_input, rate_of, video_stream
+from pipeline.sources.ffmpeg import decoded, explain_network, open_input, rate_of, video_stream
 from pipeline.sources.options import LiveOptions
 from pipeline.sources.picture import BgrConverter, DecodedPicture
 from pipeline.sources.timeline import CaptureTimes, Timeline, to_ns
@@ -57,9 +58,10 @@ class StreamConnection:
         self._stall_s = options.stall_s
         self._clock = clock
         self._drops = drops
+        self._explain = functools.partial(explain_network, str(address))
         self._container = open_input(
             address.reveal(),
-            str(address),
+            self._explain,
             _ffmpeg_options(address, transport),
             options.open_timeout_s,
             options.stall_s,
@@ -100,7 +102,7 @@ class StreamConnection:
         try:
             yield from self._container.demux(self._stream)
         except (av.FFmpegError, OSError) as error:
-            failure = explain(error, str(self._address))
+            failure = self._explain(error)
         else:
             return
         raise failure if failure.retriable else SourceLost(str(failure))

@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """An RTSP camera for tests: plays a file in a loop as /main and, smaller, as /sub, frame by frame in step.
 
 Runs under the system's Python, which has GStreamer (Debian: python3-gi, gir1.2-gst-rtsp-server-1.0 and the
@@ -101,13 +102,18 @@ def _authentication(user, password):
     return auth
 
 
+def _say(line):
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def _obey(_channel, _condition, mounts):
     line = sys.stdin.readline()
     if not line:  # whoever started us has gone
         sys.exit(0)
     order, _, mount = line.strip().partition(" ")
     mounts[mount].paused = order == "pause"
-    print("done", flush=True)
+    _say("done")
     return True
 
 
@@ -141,7 +147,7 @@ def main():
         sys.exit("the port is taken")
     feed.play()
     GLib.io_add_watch(sys.stdin, GLib.IO_IN | GLib.IO_HUP, _obey, mounts)
-    print("ready", server.get_bound_port(), flush=True)
+    _say(f"ready {server.get_bound_port()}")
     GLib.MainLoop().run()
 
 
