@@ -11,12 +11,12 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.clock import SystemClock
-from pipeline.errors import ModelFormatError
+from pipeline.errors import UsageError
 from pipeline.seams import Clock, Detector, FaceEmbedder, FrameSource
 from pipeline.types import TemplateKey, Thresholds
 from workers.config import Settings, load_settings
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gallery.replica import GalleryReplica
     from gallery.store import GalleryStore
     from gallery.vision import Vision
-    from pipeline.models import Catalogue, ModelCard
+    from pipeline.models import Catalogue
     from pipeline.sources.select import SourceSpec
     from workers.cameras import Camera, CameraStore
     from workers.reader import Reader
@@ -40,8 +40,12 @@ if TYPE_CHECKING:
 CONFIG_VARIABLE = "PINWATCH_CONFIG"
 FOLLOW_GALLERY_S = 0.5
 
+_UNSET = Thresholds(match=1.0, margin=0.0, origin="unset")
+"""Names nobody."""
+
 _OVERRIDES = {
     "data": "data",
+    "models": "models",
     "detector": "detector.name",
     "embedder": "embedder.name",
     "purifier": "purifier",
@@ -198,10 +202,19 @@ class Context:
     # Deciding
 
     def thresholds(self, epoch: int | None = None) -> Thresholds:
-        """Those in force: the settings, else the newest calibration, else the embedder's card."""
+        """Those in force: the settings, else the newest calibration, else the embedder's card.
+
+        Raises:
+            UsageError: none of them says.
+        """
         decision = self.settings.decision
         stored = self.store().thresholds(self.template_key(), self._card_thresholds(), epoch)
         if decision.match is None and decision.margin is None:
+            if stored.origin == _UNSET.origin:
+                raise UsageError(
+                    f"the card of {self.settings.embedder.name} has no thresholds behind this purifier: "
+                    "run `pinwatch gallery calibrate --save`, or set decision.match and decision.margin"
+                )
             return stored
         return Thresholds(
             match=stored.match if decision.match is None else decision.match,
@@ -212,13 +225,16 @@ class Context:
         )
 
     def _card_thresholds(self) -> Thresholds:
+        """Those of the embedder's card behind this kind of purifier."""
         from pipeline.models import ModelKind
 
         cards, settings = self.catalogue(), self.settings
         embedder = cards.card(settings.embedder.name, ModelKind.EMBEDDER)
         purifier = cards.card(settings.purifier, ModelKind.PURIFIER)
-        found = _entry_for(embedder, purifier)
-        return Thresholds(found[0], found[1], settings.decision.votes)
+        for entry in embedder.thresholds:
+            if entry.purifier == purifier.architecture:
+                return Thresholds(entry.match, entry.margin, settings.decision.votes)
+        return replace(_UNSET, votes=settings.decision.votes)
 
     def replica(self, follow: bool) -> GalleryReplica:
         """The gallery to match against; `follow` applies changes while it is in use."""
@@ -284,14 +300,3 @@ class Context:
         from workers.assemble import assemble
 
         return assemble(self, request, request.run_id or uuid.uuid4().hex, taps)
-
-
-def _entry_for(embedder: ModelCard, purifier: ModelCard) -> tuple[float, float]:
-    """Match and margin of the embedder's card behind this kind of purifier."""
-    for entry in embedder.thresholds:
-        if entry.purifier == purifier.architecture:
-            return entry.match, entry.margin
-    raise ModelFormatError(
-        f"the card of {embedder.name} has no thresholds behind a purifier of kind {purifier.architecture}: "
-        "set decision.match and decision.margin, or calibrate"
-    )

@@ -23,7 +23,7 @@ from pipeline.quality import QualityOptions
 from pipeline.redact import redact
 from pipeline.select import SelectionOptions
 from pipeline.sources.options import LiveOptions
-from pipeline.track import TrackOptions
+from pipeline.track import TrackerOptions
 
 
 class Section(BaseModel):
@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     embedder: EmbedderSettings = EmbedderSettings()
     purifier: str = "none"
     quality: QualityOptions = QualityOptions()
-    tracker: TrackOptions = TrackOptions()
+    tracker: TrackerOptions = TrackerOptions()
     selection: SelectionOptions = SelectionOptions()
     live: LiveOptions = LiveOptions()
     decision: DecisionSettings = DecisionSettings()

@@ -76,7 +76,9 @@ def _retinaface(_: Context) -> Iterator[Finding]:
         yield Finding(State.OK, "retinaface-pytorch", version)
     else:
         text = "not installed, needed by the retinaface detectors only: "
-        text += "pip install --no-deps retinaface-pytorch==0.0.7 (without --no-deps it replaces opencv-python)"
+        text += (
+            "pip install --no-deps retinaface-pytorch==0.0.7 (without --no-deps it replaces opencv-python)"
+        )
         yield Finding(State.NOTE, "retinaface-pytorch", text)
     if _version("opencv-python-headless"):
         text = "installed over opencv-python, they overwrite each other: uninstall both, then opencv-python"
@@ -90,7 +92,9 @@ def _devices(_: Context) -> Iterator[Finding]:
         yield Finding(State.OK, "GPU", torch.cuda.get_device_name(0))
     else:
         yield Finding(State.OK, "GPU", "none: networks run on the CPU")
-    yield Finding(State.OK, "CPU", f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
+    yield Finding(
+        State.OK, "CPU", f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+    )
 
 
 def _video(_: Context) -> Iterator[Finding]:
@@ -99,9 +103,13 @@ def _video(_: Context) -> Iterator[Finding]:
     wanted = {"h264": "r", "hevc": "r", "mjpeg": "r", "libx264": "w"}
     missing = [name for name, mode in wanted.items() if not _has_codec(name, mode)]
     if missing:
-        yield Finding(State.FAULT, "video", f"this PyAV lacks {', '.join(missing)}: install the wheel from PyPI")
+        yield Finding(
+            State.FAULT, "video", f"this PyAV lacks {', '.join(missing)}: install the wheel from PyPI"
+        )
     else:
-        yield Finding(State.OK, "video", f"FFmpeg in PyAV {av.__version__} reads h264, hevc, mjpeg; writes h264")
+        yield Finding(
+            State.OK, "video", f"FFmpeg in PyAV {av.__version__} reads h264, hevc, mjpeg; writes h264"
+        )
 
 
 def _has_codec(name: str, mode: str) -> bool:

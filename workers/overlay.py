@@ -65,9 +65,7 @@ class Overlay:
         keys = [TrackKey(frame.camera_id, frame.stream_epoch, item.track_id) for item in tracked]
         decided = [self._latest(key) for key in keys]
         names = self._names(subject_ids(s for s in decided if s is not None))
-        return [
-            _label(item, sighting, names) for item, sighting in zip(tracked, decided, strict=True)
-        ]
+        return [_label(item, sighting, names) for item, sighting in zip(tracked, decided, strict=True)]
 
     def __enter__(self) -> Overlay:
         return self
