@@ -109,7 +109,7 @@ def _download_persistently(
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(ModelDownloadError),
         stop=tenacity.stop_after_attempt(attempts),
-        wait=tenacity.wait_exponential_jitter(initial=0.2, max=5.0),
+        wait=tenacity.wait_exponential_jitter(multiplier=0.2, max=5.0, jitter=0.2),
         reraise=True,
     )
     retrying(_download, file, file.url, part, progress)
