@@ -6,6 +6,7 @@ they fit the main stream and the substream alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -89,17 +90,28 @@ class Region:
         xs, ys = zip(*self.polygon.points, strict=True)
         left, top = (max(0.0, min(values) - self.margin) for values in (xs, ys))
         right, bottom = (min(1.0, max(values) + self.margin) for values in (xs, ys))
+        first_column, first_row = _floor(left * width_px, width_px), _floor(top * height_px, height_px)
         return Window(
-            int(left * width_px),
-            int(top * height_px),
-            max(int(left * width_px) + 1, -int(-right * width_px // 1)),
-            max(int(top * height_px) + 1, -int(-bottom * height_px // 1)),
+            first_column,
+            first_row,
+            max(first_column + 1, _ceil(right * width_px)),
+            max(first_row + 1, _ceil(bottom * height_px)),
         )
 
     def holds(self, face: Face, width_px: int, height_px: int) -> bool:
         """Whether `face`, in pixels of a picture of this size, counts."""
         x, y = (float(face.bbox[i] + face.bbox[i + 2]) / 2 for i in (0, 1))
         return self.polygon.contains(x / width_px, y / height_px)
+
+
+def _floor(value: float, size: int) -> int:
+    """Rounded down, but not for the sake of a rounding error; a pixel of a row of `size`."""
+    return min(math.floor(value + 1e-6), size - 1)
+
+
+def _ceil(value: float) -> int:
+    """Rounded up, but not for the sake of a rounding error."""
+    return math.ceil(value - 1e-6)
 
 
 class RegionDetector:

@@ -24,7 +24,7 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".jpe", ".png", ".tif", ".t
 def natural_key(path: Path) -> tuple[tuple[int, int | str], ...]:
     """Sorts ``frame2`` before ``frame10``."""
     parts = re.split(r"(\d+)", path.name.casefold())
-    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
 
 
 class FolderSource:

@@ -89,5 +89,5 @@ class RateLimit:
         # Stamps jitter by rounding: a frame a tenth of a period early is the one that was meant.
         if pts_ns < self._due_ns - self._period_ns // 10:
             return False
-        self._due_ns = max(self._due_ns + self._period_ns, pts_ns + self._period_ns // 2)
+        self._due_ns = max(self._due_ns, pts_ns - self._period_ns) + self._period_ns
         return True
