@@ -1,0 +1,1 @@
+"""Measurements that the README quotes; each prints what it measured and how."""

@@ -1,0 +1,188 @@
+"""Speed of the whole pipeline against its parts, in one run on one machine.
+
+    python -m bench.pipeline [--clip FILE] [--repeat N] [--json]
+
+Prints frames per second of: decoding alone; decoding and detecting alone, overlapped as well as the
+pipeline does (the bound that everything else is measured against); and everything from the file to
+the decisions in the database. Besides, what detecting, tracking, choosing crops and embedding take
+by themselves, and how many faces the reduced picture finds of those in the full one. Machines are
+noisy: compare the ratios, which come from the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.clips import looped
+from pipeline.detect.load import load_detector
+from pipeline.models import ModelKind
+from pipeline.quality import QualityAssessor
+from pipeline.seams import Detector
+from pipeline.select import CropSelector
+from pipeline.sources.file import FileSource
+from pipeline.track import ByteTracker
+from pipeline.types import Face, FloatArray, Frame
+from workers.build import Context, WatchRequest
+
+ASSETS = Path(os.environ.get("PINWATCH_ASSETS", "../shared/assets"))
+FULL_SCORE = 0.6
+MATCH_IOU = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """Frames per second, except `embed_crops_s` (crops a second) and the ratios."""
+
+    frames: int
+    decode: float
+    decode_detect: float
+    end_to_end: float
+    ratio: float
+    detect: float
+    track: float
+    choose: float
+    embed_crops_s: float
+    crops: int
+    recall: float
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that `work` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def frames_of(clip: Path) -> list[Frame]:
+    return list(FileSource(clip).frames())
+
+
+def decode_all(clip: Path) -> None:
+    for _frame in FileSource(clip).frames():
+        pass
+
+
+def decode_detect_all(detector: Detector, clip: Path) -> None:
+    for frame in FileSource(clip).frames():
+        detector.detect([frame.image_bgr])
+
+
+def run_pipeline(context: Context, clip: Path) -> tuple[float, int]:
+    """Watch the clip; seconds from the first frame to the last decision, and crops embedded."""
+    with context.session(WatchRequest(sources=(str(clip),))) as session:
+        start = time.perf_counter()
+        result = session.run()
+        return time.perf_counter() - start, sum(sighting.crops for sighting in result.sightings)
+
+
+def track_all(detected: Sequence[list[Face]], frames: Sequence[Frame]) -> None:
+    tracker = ByteTracker()
+    for frame, faces in zip(frames, detected, strict=True):
+        tracker.update(faces, frame.pts_ns)
+    tracker.finish()
+
+
+def choose_all(detected: Sequence[list[Face]], frames: Sequence[Frame]) -> None:
+    tracker, selector = ByteTracker(), CropSelector(QualityAssessor())
+    for frame, faces in zip(frames, detected, strict=True):
+        for item in tracker.update(faces, frame.pts_ns).tracked:
+            selector.offer(item.track_id, item.face, frame)
+        selector.advance(frame.pts_ns)
+
+
+def iou(box: FloatArray, boxes: FloatArray) -> FloatArray:
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    inside = np.prod(np.clip(high - low, 0, None), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2])
+    return np.asarray(inside / (areas - inside), np.float32)
+
+
+def recall(context: Context, frames: Sequence[Frame], detected: Sequence[list[Face]]) -> float:
+    """Share of the faces that the same detector finds in the full picture (score >= .6) at IoU > .5."""
+    longest = max(frames[0].image_bgr.shape[:2])
+    model = context.catalogue().open(context.settings.detector.name, ModelKind.DETECTOR)
+    full = load_detector(model, size_px=-(-longest // 32) * 32, min_score=FULL_SCORE, threads=2, device="cpu")
+    found = wanted = 0
+    for frame, faces in zip(frames, detected, strict=True):
+        boxes = np.array([face.bbox for face in faces], np.float32).reshape(-1, 4)
+        for face in full.detect([frame.image_bgr])[0]:
+            wanted += 1
+            found += bool(len(boxes)) and bool(iou(face.bbox, boxes).max() > MATCH_IOU)
+    return found / wanted
+
+
+def measure(clip: Path, repeat: int, folder: Path) -> Speeds:
+    context = Context()
+    context.override(data=folder)
+    frames = frames_of(clip)
+    detector = context.detector()
+    detected = [detector.detect([frame.image_bgr])[0] for frame in frames]
+    run_pipeline(context, clip)  # everything is loaded and compiled
+    long = looped(clip, repeat, folder / "long.mp4")
+    count = len(frames) * repeat
+    decode_s = timed(lambda: decode_all(long))
+    bound_s = timed(lambda: decode_detect_all(detector, long))
+    whole_s, crops = run_pipeline(context, long)
+    detect_s = timed(lambda: [detector.detect([frame.image_bgr]) for frame in frames])
+    track_s = timed(lambda: track_all(detected, frames))
+    choose_s = timed(lambda: choose_all(detected, frames)) - track_s
+    sample = np.zeros((112, 112, 3), np.uint8)
+    embed_s = timed(lambda: context.embedder().embed([sample] * 128))
+    result = Speeds(
+        frames=count,
+        decode=count / decode_s,
+        decode_detect=count / bound_s,
+        end_to_end=count / whole_s,
+        ratio=bound_s / whole_s,
+        detect=len(frames) / detect_s,
+        track=len(frames) / track_s,
+        choose=len(frames) / choose_s,
+        embed_crops_s=128 / embed_s,
+        crops=crops,
+        recall=recall(context, frames, detected),
+    )
+    context.close()
+    return result
+
+
+def show(speeds: Speeds, clip: Path, size_px: int) -> None:
+    print(f"{clip.name}, {speeds.frames} frames, detection at {size_px} px, {os.cpu_count()} processors")
+    print(f"  decode alone                {speeds.decode:8.1f} frames/s")
+    print(f"  decode + detect alone       {speeds.decode_detect:8.1f} frames/s")
+    print(f"  end to end                  {speeds.end_to_end:8.1f} frames/s")
+    print(f"  end to end / decode+detect  {speeds.ratio:8.2f}")
+    print(f"  detect by itself            {speeds.detect:8.1f} frames/s")
+    print(f"  track by itself             {speeds.track:8.1f} frames/s")
+    print(f"  choose and cut by itself    {speeds.choose:8.1f} frames/s")
+    print(
+        f"  embed by itself             {speeds.embed_crops_s:8.1f} crops/s ({speeds.crops} crops embedded)"
+    )
+    print(f"  faces found of those in the full picture (score >= .6, IoU > .5): {speeds.recall:.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--clip", type=Path, default=ASSETS / "clips" / "crowd.mp4")
+    parser.add_argument("--repeat", type=int, default=4)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    os.environ.setdefault("PINWATCH_MODELS", str(ASSETS / "models"))
+    with tempfile.TemporaryDirectory() as folder:
+        speeds = measure(options.clip, options.repeat, Path(folder))
+    if options.json:
+        print(json.dumps(asdict(speeds)))
+    else:
+        show(speeds, options.clip, Context().settings.detector.size_px)
+
+
+if __name__ == "__main__":
+    main()
