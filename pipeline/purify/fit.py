@@ -78,13 +78,15 @@ def fit_pin(crops_rgb: Iterable[ByteArray], options: FitOptions) -> FittedPin:
     return FittedPin(mean, basis, len(luma), explained)
 
 
-def fit_eigen(centred: torch.Tensor, components: int, seed: int) -> EigenBasis:
-    """Principal components of float32 (N, 112, 112), by exact decomposition for up to 4,096 faces.
+def fit_eigen(
+    centred: torch.Tensor, components: int, seed: int, exact_up_to: int = _EXACT_FACES_MAX
+) -> EigenBasis:
+    """Principal components of float32 (N, 112, 112), by exact decomposition of up to `exact_up_to` faces.
 
     Larger sets take the randomised one (Halko, Martinsson, Tropp, 2011) with `seed`.
     """
     faces = centred.flatten(1)
-    if len(faces) <= _EXACT_FACES_MAX:
+    if len(faces) <= exact_up_to:
         vectors, squares = _exact_components(faces, components)
     else:
         vectors, squares = _randomised_components(faces, components, seed)

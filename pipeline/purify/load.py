@@ -29,19 +29,16 @@ def load_purifier(model: VerifiedModel) -> NoPurification | Pin:
 
 def _load_top_k(model: VerifiedModel) -> Pin:
     mean, basis = load_pin(model.main_path)
-    keep = _option(model, "keep", basis.count)
-    chroma_keep = _option(model, "chroma_keep", max(1, keep // 4))
-    try:
-        kept = basis.truncated(keep)
-        pin = Pin(model.card.model_id, mean, kept, TopK(keep, keep), chroma_keep)
-    except ValueError as error:
-        raise ModelFormatError(f"{model.card.name}: {error}") from error
+    keep = _option(model, "keep", basis.count, range(1, basis.count + 1))
+    chroma_keep = _option(model, "chroma_keep", max(1, keep // 4), range(keep + 1))
+    pin = Pin(model.card.model_id, mean, basis.truncated(keep), TopK(keep, keep), chroma_keep)
     pin.eval().requires_grad_(False)
     return pin
 
 
-def _option(model: VerifiedModel, key: str, default: int) -> int:
+def _option(model: VerifiedModel, key: str, default: int, allowed: range) -> int:
     value = model.card.options.get(key, default)
-    if not isinstance(value, int):
-        raise ModelFormatError(f"{model.card.name}: option {key} must be a whole number, not {value!r}")
+    if not isinstance(value, int) or value not in allowed:
+        bounds = f"{allowed.start}..{allowed.stop - 1}"
+        raise ModelFormatError(f"{model.card.name}: option {key} must be one of {bounds}, not {value!r}")
     return value
