@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.sources.picture import Picture
+from pipeline.types import ByteArray
+
+
+class Picture(Protocol):
+    """A captured picture that costs nothing until it is asked for."""
+
+    def to_bgr(self) -> ByteArray:
+        """uint8 (H, W, 3), BGR, C-contiguous, writable, owned by the caller; may be asked for once."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

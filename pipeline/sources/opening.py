@@ -13,11 +13,11 @@ from pipeline.sources.file import FileSource
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.live import LiveSource, NextEpoch
 from pipeline.sources.masked import MaskedSource
-from pipeline.sources.options import LiveOptions
+from pipeline.sources.options import LiveOptions, Transport
 from pipeline.sources.pace import RealtimeSource
 from pipeline.sources.paired import PairedSource
 from pipeline.sources.select import FileSpec, FolderSpec, StreamSpec, UsbSpec, camera_id_of
-from pipeline.sources.stream import StreamConnection, Transport
+from pipeline.sources.stream import StreamConnection
 from pipeline.sources.usb import UsbConnection
 
 LiveSpec = StreamSpec | UsbSpec

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, fields
 from typing import ClassVar
+
+
+class Transport(enum.StrEnum):
+    """How RTSP carries the pictures: TCP loses nothing, UDP has the smaller delay."""
+
+    TCP = "tcp"
+    UDP = "udp"
 
 
 @dataclass(frozen=True, slots=True)

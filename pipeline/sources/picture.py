@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from pipeline.types import ByteArray
-
-
-class Picture(Protocol):
-    """A captured picture that costs nothing until it is asked for."""
-
-    def to_bgr(self) -> ByteArray:
-        """uint8 (H, W, 3), BGR, C-contiguous, writable, owned by the caller; may be asked for once."""
-        ...
 
 
 class BgrConverter:

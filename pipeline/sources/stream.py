@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import functools
 from collections.abc import Iterator
 
@@ -17,19 +16,12 @@ from pipeline.seams import Clock
 from pipeline.sources.channel import DropCounter
 from pipeline.sources.connection import Shot, StreamInfo
 from pipeline.sources.ffmpeg import decoded, explain_network, open_input, rate_of, video_stream
-from pipeline.sources.options import LiveOptions
+from pipeline.sources.options import LiveOptions, Transport
 from pipeline.sources.picture import BgrConverter, DecodedPicture
 from pipeline.sources.timeline import CaptureTimes, Timeline, to_ns
 
 _UNTIMED = frozenset({"mpjpeg", "mjpeg", "h264", "hevc"})
 """Formats without time stamps: FFmpeg numbers their frames at a made-up rate."""
-
-
-class Transport(enum.StrEnum):
-    """How RTSP carries the pictures: TCP loses nothing, UDP has the smaller delay."""
-
-    TCP = "tcp"
-    UDP = "udp"
 
 
 class StreamConnection:
