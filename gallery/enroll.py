@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,7 +142,7 @@ class Enroller:
         try:
             data = read_bytes(path)
             if self.store.has_photo(name, hashlib.sha256(data).hexdigest()):
-                return Enrollment(path, name, Status.SKIPPED, detail="enrolled already")
+                return _known(path, name)
             photo = decode_photo(data, str(path))
         except ImageError as error:
             return _refused(path, name, Refusal.UNREADABLE, str(error))
@@ -152,21 +152,26 @@ class Enroller:
             return _refused(path, name, *problem)
         return Ready(path, name, chosen, faces[0], photo.record, data, _passed_over(faces))
 
-    def admit(self, ready: Sequence[Ready]) -> list[Enrollment]:
+    def admit(self, ready: Sequence[Ready]) -> Iterator[Enrollment]:
         """Embed the faces together, then enroll one after the other; one result each, in order.
+
+        Each is enrolled when its result is asked for, and durable when the result is there.
 
         Raises:
             StorageError: disk full or no permission; what was enrolled before that stays.
             TemplateKeyMismatch: the gallery was re-embedded meanwhile.
         """
         embeddings = embed_photo_crops([item.cut.crop_rgb for item in ready], self.vision.embedder)
-        return [self._admit_one(item, found) for item, found in zip(ready, embeddings, strict=True)]
+        for item, embedding in zip(ready, embeddings, strict=True):
+            yield self._admit_one(item, embedding)
 
     def _enroll_one(self, name: str, path: Path, options: EnrollOptions | None) -> Enrollment:
         seen = self.look(name, path, options)
-        return self.admit([seen])[0] if isinstance(seen, Ready) else seen
+        return next(self.admit([seen])) if isinstance(seen, Ready) else seen
 
     def _admit_one(self, ready: Ready, embedding: Embedding) -> Enrollment:
+        if self.store.has_photo(ready.name, ready.record.sha256):
+            return _known(ready.path, ready.name)
         self._follow()
         problem = self._resembles(ready, embedding)
         if problem is not None:
@@ -176,7 +181,7 @@ class Enroller:
         )
         added = self.store.add(ready.name, template, ready.record, ready.data)
         if not added.new:
-            return Enrollment(ready.path, ready.name, Status.SKIPPED, detail="enrolled already")
+            return _known(ready.path, ready.name)
         return Enrollment(
             ready.path, ready.name, Status.ENROLLED, detail=ready.detail, subject_id=added.subject_id
         )
@@ -203,6 +208,10 @@ class Enroller:
             f"looks like {names[best.subject_id]}, who is enrolled (similarity {best.similarity:.3f}, "
             f"threshold {threshold:.3f}); --allow-lookalike enrolls it nevertheless"
         )
+
+
+def _known(path: Path, name: str) -> Enrollment:
+    return Enrollment(path, name, Status.SKIPPED, detail="enrolled already")
 
 
 def _refused(path: Path, name: str, refusal: Refusal, detail: str) -> Enrollment:

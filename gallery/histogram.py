@@ -10,7 +10,10 @@ import numpy.typing as npt
 from pipeline.types import FloatArray
 
 STEP = 1e-4
-_BINS = round(2 / STEP)
+_BINS = round(2 / STEP) + 1
+"""The last one holds exactly 1."""
+_ROUNDING = 1e-6
+"""Of a bin: a value on a bin's lower edge must not fall below it by the division's last bit."""
 
 
 class Histogram:
@@ -24,8 +27,8 @@ class Histogram:
     def add(self, values: FloatArray) -> None:
         if not values.size:
             return
-        bins = np.clip(np.floor((values.astype(np.float64) + 1.0) / STEP), 0, _BINS - 1).astype(np.int64)
-        self._counts += np.bincount(bins, minlength=_BINS)
+        bins = np.floor((values.astype(np.float64) + 1.0) / STEP + _ROUNDING)
+        self._counts += np.bincount(np.clip(bins, 0, _BINS - 1).astype(np.int64), minlength=_BINS)
         self._highest = max(self._highest, float(values.max()))
         self._lowest = min(self._lowest, float(values.min()))
 
@@ -56,5 +59,6 @@ class Histogram:
 
     def coarse(self, bins: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Edges (bins + 1,) and the share of values in each of `bins` equal bins over -1..1."""
-        counts = self._counts.reshape(bins, -1).sum(axis=1)
+        counts = self._counts[:-1].reshape(bins, -1).sum(axis=1)
+        counts[-1] += self._counts[-1]
         return np.linspace(-1.0, 1.0, bins + 1), counts / max(1, self.count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from gallery.enroll import Enroller, Enrollment, EnrollOptions, Ready, Refusal, Status
@@ -121,7 +121,7 @@ def import_items(
     """
     chosen = replace(options or enroller.options, largest=True)
     tally = _Tally()
-    for result in (*plan.problems, *_results(plan.items, enroller, chosen)):
+    for result in chain(plan.problems, _results(plan.items, enroller, chosen)):
         tally.seen.append(result)
         on_result(result)
     return tally.report()

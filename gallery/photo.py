@@ -26,13 +26,14 @@ EXTENSIONS = {
     "GIF": "gif",
     "JPEG": "jpg",
     "JPEG2000": "jp2",
-    "MPO": "jpg",
     "PNG": "png",
     "PPM": "ppm",
     "TIFF": "tif",
     "WEBP": "webp",
 }
-"""Pillow's name of each format that we read, and the extension that such a photograph is kept under."""
+"""Pillow's name of each format that we read, and the extension that such a photograph is kept under.
+
+Telephones write JPEG files of several pictures, which Pillow calls MPO; the first is the photograph."""
 
 PHOTO_SUFFIXES = frozenset(f".{name}" for name in (*EXTENSIONS.values(), "jpeg", "jpe", "jfif", "tiff"))
 """What a folder's files must end in (in any case) to count as photographs."""
@@ -126,7 +127,7 @@ def _check_header(data: bytes, name: str) -> str:
         )
     if min(width, height) < MIN_SIDE_PX:
         raise ImageError(f"{name} is {width}x{height}: both sides must be at least {MIN_SIDE_PX} px")
-    return EXTENSIONS[str(kind)]
+    return EXTENSIONS["JPEG" if kind == "MPO" else str(kind)]
 
 
 def _short_name(name: str) -> str:

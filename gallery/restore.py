@@ -23,16 +23,15 @@ from gallery.schema import HEAD
 from pipeline.errors import GalleryCorrupt, StorageError, UsageError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_WAIT_S = 2.0
 KEPT_AS = DATABASE_NAME + ".before-restore"
 
 
-def restore(backup: Path, folder: Path, *, force: bool = False) -> int:
+def restore(backup: Path, folder: Path, *, force: bool = False, wait_s: float = 2.0) -> int:
     """Put the contents of a backup into a data folder. Returns the number of photographs.
 
     Photographs only ever join those that are there; then the database is replaced by one rename.
     A crash at any instant leaves the old gallery or the new one. A database that was there is kept
-    as ``pinwatch.db.before-restore``.
+    as ``pinwatch.db.before-restore``; a process that has it open is waited for at most `wait_s` seconds.
 
     Raises:
         UsageError: there is no such backup, or the folder has a gallery and `force` is not set.
@@ -53,7 +52,7 @@ def restore(backup: Path, folder: Path, *, force: bool = False) -> int:
             files = PhotoFiles(folder / FOLDER)
             for photo in photos:
                 files.put(photo, archive.read(member_name(photo)))
-            _replace_database(fresh, folder / DATABASE_NAME)
+            _replace_database(fresh, folder / DATABASE_NAME, wait_s)
             return len(photos)
     except OSError as error:
         raise StorageError(f"cannot restore into {folder}: {error.strerror or error}") from error
@@ -116,9 +115,9 @@ def _digest(archive: zipfile.ZipFile, photo: PhotoRecord) -> str:
     return hashlib.sha256(archive.read(member_name(photo))).hexdigest()
 
 
-def _replace_database(fresh: Path, target: Path) -> None:
+def _replace_database(fresh: Path, target: Path, wait_s: float) -> None:
     if target.exists():
-        _let_go(target)
+        _let_go(target, wait_s)
         kept = target.with_name(KEPT_AS)
         kept.unlink(missing_ok=True)
         kept.hardlink_to(target)
@@ -126,10 +125,10 @@ def _replace_database(fresh: Path, target: Path) -> None:
     sync(target.parent)
 
 
-def _let_go(target: Path) -> None:
+def _let_go(target: Path, wait_s: float) -> None:
     """Fold the old database's log into it: SQLite would replay a log that is left onto the new one."""
     try:
-        with contextlib.closing(sqlite3.connect(target, timeout=_WAIT_S)) as connection:
+        with contextlib.closing(sqlite3.connect(target, timeout=wait_s)) as connection:
             connection.execute("PRAGMA journal_mode=DELETE").fetchall()
     except sqlite3.Error as error:
         ours = sqlite_error(error, target)

@@ -23,7 +23,7 @@ OTHER_KEY = TemplateKey("fake@2", "none")
 CELLS = 4
 
 
-def pattern(person: int, variation: int = 0, strength: float = 0.6) -> FloatArray:
+def pattern(person: int, variation: int = 0, strength: float = 0.5) -> FloatArray:
     """float32 (4, 4, 3) in 60..255, symmetric left to right; `variation` 0 is the person's plain face."""
     plain = np.random.default_rng(person).normal(size=(CELLS, CELLS, 3))
     other = np.random.default_rng([person, variation]).normal(size=(CELLS, CELLS, 3))
@@ -98,8 +98,8 @@ class PatternEmbedder:
         return [self._embed(crop) for crop in crops_rgb]
 
     def _embed(self, crop_rgb: ByteArray) -> Embedding:
-        cells = cv2.resize(crop_rgb, (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float64) - 157
-        flat = cells.ravel() + 1e-6
+        cells = cv2.resize(crop_rgb, (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float64)
+        flat = (cells - cells.mean() + 1e-6).ravel()
         return Embedding((flat / np.linalg.norm(flat)).astype(np.float32), self.key)
 
 
