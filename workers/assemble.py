@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import UsageError
+from pipeline.errors import SourceUnreadable, UsageError
 from pipeline.seams import FrameSource
+from pipeline.sources.select import CameraSpec, SourceSpec, camera_id_of, parse_source
 from workers.bus.base import Topic
 from workers.crops import CropStep
 from workers.loop import Step
@@ -19,10 +20,9 @@ from workers.overlay import Overlay
 from workers.session import Session, Summary
 from workers.sinks import Board, JsonlSink
 from workers.steps import EmbedStep, MatchStep, RecordStep, SightingSink
-from workers.watch import Channel, FrameTap, Watch
+from workers.watch import Channel, ChannelReport, FrameTap, Watch
 
 if TYPE_CHECKING:
-    from pipeline.sources.select import SourceSpec
     from workers.build import Context, WatchRequest
     from workers.cameras import Camera
 
@@ -44,7 +44,7 @@ def assemble(context: Context, request: WatchRequest, run_id: str, taps: Sequenc
     """
     with ExitStack() as opening:
         embedder = context.embedder()
-        opened = _open_sources(context, request, opening)
+        opened, failed = _open_sources(context, request, opening)
         follow = any(item.source.live for item in opened)
         replica = context.replica(follow)
         summary, board = Summary(), Board()
@@ -72,14 +72,33 @@ def assemble(context: Context, request: WatchRequest, run_id: str, taps: Sequenc
             expected={item.source.camera_id: item.source.frame_count for item in opened},
             summary=summary,
             names=names,
+            failed=failed,
             resources=opening.pop_all(),
         )
 
 
-def _open_sources(context: Context, request: WatchRequest, opening: ExitStack) -> list[_Opened]:
-    """Every source under a camera id of its own; two files of one name get a number."""
-    from pipeline.sources.select import CameraSpec, camera_id_of, parse_source
+def _open_sources(
+    context: Context, request: WatchRequest, opening: ExitStack
+) -> tuple[list[_Opened], list[ChannelReport]]:
+    """The sources that open, and a report on each that does not, if at least one does."""
+    opened: list[_Opened] = []
+    failed: list[ChannelReport] = []
+    for camera_id, spec in _named_sources(context, request):
+        try:
+            source = context.source(spec, request, camera_id)
+        except SourceUnreadable as error:
+            failed.append(ChannelReport(camera_id, error=error))
+            continue
+        opening.callback(source.close)
+        camera = context.cameras().get(spec.name) if isinstance(spec, CameraSpec) else None
+        opened.append(_Opened(spec, source, camera))
+    if not opened and failed and failed[0].error:
+        raise failed[0].error
+    return opened, failed
 
+
+def _named_sources(context: Context, request: WatchRequest) -> list[tuple[str, SourceSpec]]:
+    """Every source under a camera id of its own; two files of one name get a number."""
     saved = context.cameras().names()
     specs = [parse_source(text, saved) for text in request.sources]
     if not specs:
@@ -90,17 +109,13 @@ def _open_sources(context: Context, request: WatchRequest, opening: ExitStack) -
             "`pinwatch cameras add`"
         )
     used: Counter[str] = Counter()
-    opened = []
+    named = []
     for spec in specs:
         camera_id = camera_id_of(spec)
         used[camera_id] += 1
-        if used[camera_id] > 1:
-            camera_id = f"{camera_id}-{used[camera_id]}"
-        source = context.source(spec, request, camera_id)
-        opening.callback(source.close)
-        camera = context.cameras().get(spec.name) if isinstance(spec, CameraSpec) else None
-        opened.append(_Opened(spec, source, camera))
-    return opened
+        number = used[camera_id]
+        named.append((camera_id if number == 1 else f"{camera_id}-{number}", spec))
+    return named
 
 
 def _overlay(path: Path, opened: Sequence[_Opened], board: Board, names: Names) -> Overlay:

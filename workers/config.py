@@ -44,10 +44,10 @@ class DetectorSettings(Section):
     """
 
     name: str = "yunet"
-    size_px: int = Field(640, ge=64, le=4096, multiple_of=32)
-    photo_size_px: int = Field(640, ge=64, le=4096, multiple_of=32)
-    min_score: float = Field(0.6, gt=0, lt=1)
-    threads: int = Field(1, ge=1, le=64)
+    size_px: int = Field(default=640, ge=64, le=4096, multiple_of=32)
+    photo_size_px: int = Field(default=640, ge=64, le=4096, multiple_of=32)
+    min_score: float = Field(default=0.6, gt=0, lt=1)
+    threads: int = Field(default=1, ge=1, le=64)
 
 
 class EmbedderSettings(Section):
@@ -60,16 +60,16 @@ class EmbedderSettings(Section):
     """
 
     name: str = "face-reidentification-retail-0095"
-    batch_size: int = Field(8, ge=1, le=256)
-    threads: int = Field(1, ge=1, le=64)
+    batch_size: int = Field(default=8, ge=1, le=256)
+    threads: int = Field(default=1, ge=1, le=64)
 
 
 class DecisionSettings(Section):
     """When a similarity names somebody; what is not set comes from calibration, else from the card."""
 
-    match: float | None = Field(None, gt=-1, lt=1)
-    margin: float | None = Field(None, ge=0, lt=1)
-    votes: float = Field(0.5, ge=0, le=1)
+    match: float | None = Field(default=None, gt=-1, lt=1)
+    margin: float | None = Field(default=None, ge=0, lt=1)
+    votes: float = Field(default=0.5, ge=0, le=1)
 
 
 class LogSettings(Section):
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
 
     data: Path = Path("pinwatch-data")
     models: Path | None = None
-    device: str = Field("auto", pattern=r"auto|cpu|cuda(:\d+)?")
+    device: str = Field(default="auto", pattern=r"auto|cpu|cuda(:\d+)?")
     detector: DetectorSettings = DetectorSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     purifier: str = "none"

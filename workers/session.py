@@ -55,6 +55,7 @@ class Session:
         expected: Number of frames by camera, where known.
         summary: A sink of `watch`.
         names: Gives subjects' names.
+        failed: Sources that could not even be opened.
         resources: What to close; owned from here on.
     """
 
@@ -66,9 +67,11 @@ class Session:
         expected: Mapping[str, int | None],
         summary: Summary,
         names: Names,
+        failed: Sequence[ChannelReport],
         resources: ExitStack,
     ) -> None:
         self.expected = expected
+        self._failed = failed
         self._run_id = run_id
         self._watch = watch
         self._summary = summary
@@ -83,7 +86,7 @@ class Session:
             run_id=self._run_id,
             sightings=tuple(order),
             counts=dict(self._summary.counts),
-            reports=tuple(reports),
+            reports=(*reports, *self._failed),
             names=self._names(subject_ids(order)),
         )
 
