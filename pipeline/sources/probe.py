@@ -56,11 +56,11 @@ def _watch(connection: Connection, started_s: float, watch_s: float, clock: Cloc
         raise SourceLost("the camera ended the stream before its first picture; try again")
     seen_s = clock.monotonic_s()
     last, count = first, 1
-    if watch_s > 0:
-        for last in shots:
-            count += 1
-            if clock.monotonic_s() - seen_s >= watch_s:
-                break
+    while clock.monotonic_s() - seen_s < watch_s:
+        shot = next(shots, None)
+        if shot is None:
+            break
+        last, count = shot, count + 1
     return _report(connection.info, first, last, count, (connected_s - started_s, seen_s - started_s))
 
 

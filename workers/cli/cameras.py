@@ -10,11 +10,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.errors import StorageError, UsageError
+from pipeline.errors import UsageError
 from workers.cli.common import App, context, out, print_json
 
 if TYPE_CHECKING:
-    from pipeline.sources.probe import Probe
     from workers.build import Context
     from workers.cameras import Camera
 
@@ -102,7 +101,7 @@ def list_(ctx: typer.Context, json: JsonFlag = False) -> None:
 
 
 @app.command("test")
-def test(
+def try_(
     ctx: typer.Context,
     camera: Annotated[
         str, typer.Argument(metavar="CAMERA", help="Name of a saved camera, an address, or a number.")
@@ -121,20 +120,20 @@ def test(
 
     Example: `pinwatch cameras test lobby --snapshot lobby.jpg`
     """
+    from workers.camera_probe import as_record, as_sentence, probe_camera, write_snapshot
+
     program = context(ctx)
     settings = _resolve(program, camera, transport)
     path = snapshot or Path(f"{settings.name}-snapshot.jpg")
-    report: dict[str, Any] = {"camera": settings.name, "snapshot": str(path)}
-    for stream, probed in _probe(program, settings, seconds).items():
-        if stream == "main":
-            _write_snapshot(path, settings, probed)
-        report[stream] = _record(probed)
-        if not json:
-            out.print(f"{stream}: {_sentence(probed)}", markup=False)
+    streams = probe_camera(settings, seconds, program.settings.live, program.clock)
+    write_snapshot(path, settings, streams["main"])
     if json:
-        print_json(report)
-    else:
-        out.print(f"picture: {path}", markup=False)
+        records = {stream: as_record(probed) for stream, probed in streams.items()}
+        print_json({"camera": settings.name, "snapshot": str(path), **records})
+        return
+    for stream, probed in streams.items():
+        out.print(f"{stream}: {as_sentence(probed)}", markup=False)
+    out.print(f"picture: {path}", markup=False)
 
 
 @app.command("remove")
@@ -206,57 +205,3 @@ def _resolve(program: Context, text: str, transport: str | None) -> Camera:
             return make_camera({"name": camera_id_of(spec)[:64], "address": spec, **changes})
         case _:
             raise UsageError(f"{text} is a file or folder; `pinwatch watch {text}` reads it")
-
-
-def _probe(program: Context, camera: Camera, seconds: float) -> dict[str, Probe]:
-    from pipeline.sources.channel import DropCounter
-    from pipeline.sources.opening import connector
-    from pipeline.sources.probe import probe
-
-    streams = {"main": camera.address, "substream": camera.substream}
-    return {
-        stream: probe(
-            connector(spec, camera.transport, program.settings.live, program.clock, DropCounter()),
-            seconds,
-            program.clock,
-        )
-        for stream, spec in streams.items()
-        if spec is not None
-    }
-
-
-def _write_snapshot(path: Path, camera: Camera, probed: Probe) -> None:
-    import cv2
-
-    if camera.mask is not None:
-        camera.mask.apply(probed.picture)
-    encoded = cv2.imencode(".jpg", probed.picture)[1].tobytes()
-    try:
-        path.write_bytes(encoded)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {path}: {error.strerror}; choose another with --snapshot"
-        ) from error
-
-
-def _record(probed: Probe) -> dict[str, Any]:
-    return {
-        "codec": probed.info.codec,
-        "width_px": probed.info.width_px,
-        "height_px": probed.info.height_px,
-        "nominal_rate_hz": round(probed.info.rate_hz, 3),
-        "rate_hz": round(probed.rate_hz, 3),
-        "pictures": probed.pictures,
-        "connect_s": round(probed.connect_s, 3),
-        "first_picture_s": round(probed.first_picture_s, 3),
-        "delay_s": None if probed.delay_s is None else round(probed.delay_s, 3),
-    }
-
-
-def _sentence(probed: Probe) -> str:
-    info = probed.info
-    delay = "" if probed.delay_s is None else f", {probed.delay_s:.2f} s behind the camera's clock"
-    return (
-        f"{info.codec} {info.width_px}x{info.height_px}, {probed.rate_hz:.1f} fps (nominal {info.rate_hz:g}), "
-        f"first picture after {probed.first_picture_s:.2f} s{delay}"
-    )
