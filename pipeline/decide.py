@@ -71,13 +71,16 @@ def decide(evidence: Sequence[WeightedEmbedding], index: GalleryIndex, threshold
         runner_up=runner_up,
         margin=margin,
         threshold=threshold,
+        threshold_origin=thresholds.origin,
         votes=votes,
         reason=reason,
     )
 
 
 def _without_candidate(outcome: Outcome, thresholds: Thresholds, reason: str) -> Verdict:
-    return Verdict(outcome, None, None, None, None, None, thresholds.match, 0.0, reason)
+    return Verdict(
+        outcome, None, None, None, None, None, thresholds.match, thresholds.origin, votes=0.0, reason=reason
+    )
 
 
 def _search_fused(evidence: Sequence[WeightedEmbedding], index: GalleryIndex) -> list[Match]:

@@ -322,6 +322,7 @@ class Verdict:
     runner_up: float | None
     margin: float | None
     threshold: float
+    threshold_origin: str
     votes: float
     reason: str
 
@@ -330,7 +331,7 @@ class Verdict:
 class Sighting:
     """One decision about one track. Holds no processing time, so that equal decisions are equal bytes.
 
-    `revision_number` counts a track's decisions from 0.
+    `revision_number` counts a track's decisions from 0. `threshold_origin` says who set the threshold.
     `similarity` belongs to `candidate_id`, the nearest subject, whether or not it was named;
     `runner_up` is the similarity of the next subject; `subject_id` is set only for `known`.
     `attack_evidence` is ``None`` where it was not measured. `first_seen_s` and `last_seen_s` count
@@ -351,6 +352,7 @@ class Sighting:
     runner_up: float | None
     margin: float | None
     threshold: float
+    threshold_origin: str
     votes: float
     first_seen_s: float
     last_seen_s: float

@@ -102,6 +102,7 @@ def make_sighting(
         runner_up=verdict.runner_up,
         margin=verdict.margin,
         threshold=verdict.threshold,
+        threshold_origin=verdict.threshold_origin,
         votes=verdict.votes,
         first_seen_s=round(facts.first_seen_ns / NS, 3),
         last_seen_s=round(facts.last_seen_ns / NS, 3),

@@ -32,6 +32,7 @@ SIGHTING = Sighting(
     runner_up=None,
     margin=None,
     threshold=0.5,
+    threshold_origin="card",
     votes=0.0,
     first_seen_s=0.0,
     last_seen_s=1.0,
@@ -97,10 +98,10 @@ def test_the_bytes_of_version_1_0_do_not_change(
         for message in (crop(), embedded(), ended(), SIGHTING)
     }
     assert digests == {
-        "FaceCrop": "?",
-        "EmbeddedFace": "?",
-        "TrackEnded": "?",
-        "Sighting": "?",
+        "FaceCrop": "58d73ae3773b4178",
+        "EmbeddedFace": "bb40fd6b5a3c6167",
+        "TrackEnded": "2078e57dbbe6029e",
+        "Sighting": "2eb4746f2f457908",
     }
 
 
