@@ -32,6 +32,7 @@ EXAMPLE = Sighting(
     runner_up=0.2,
     margin=0.412345,
     threshold=0.45,
+    threshold_origin="card",
     votes=0.75,
     first_seen_s=1.25,
     last_seen_s=7.5,
