@@ -27,7 +27,8 @@ class Histogram:
     def add(self, values: FloatArray) -> None:
         if not values.size:
             return
-        bins = np.floor((values.astype(np.float64) + 1.0) / STEP + _ROUNDING)
+        rounded = np.round(values.astype(np.float64), 6)  # as `pipeline.decide` compares them
+        bins = np.floor((rounded + 1.0) / STEP + _ROUNDING)
         self._counts += np.bincount(np.clip(bins, 0, _BINS - 1).astype(np.int64), minlength=_BINS)
         self._highest = max(self._highest, float(values.max()))
         self._lowest = min(self._lowest, float(values.min()))

@@ -73,6 +73,17 @@ def members_of(connection: Connection, list_id: str, epoch: int | None) -> list[
     return list(connection.execute(query).mappings())
 
 
+def lists_of(connection: Connection, subject_id: str) -> list[str]:
+    query = (
+        select(watch_lists.c.name)
+        .join(list_members, watch_lists.c.list_id == list_members.c.list_id)
+        .where(list_members.c.subject_id == subject_id)
+        .where(at_epoch(list_members, None), at_epoch(watch_lists, None))
+        .order_by(watch_lists.c.name)
+    )
+    return [str(name) for name in connection.execute(query).scalars()]
+
+
 def set_member(
     connection: Connection, list_id: str, subject_id: str, expires_at: str | None, epoch: int
 ) -> None:

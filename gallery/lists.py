@@ -122,6 +122,11 @@ class WatchLists:
             members = rows.members_of(connection, row["list_id"], None)
             return _watch_list(row, len(members)), [Member(**found) for found in members]
 
+    def lists_of(self, subject_id: str) -> list[str]:
+        """The names of the lists that a subject is on now."""
+        with self._database.read() as connection:
+            return rows.lists_of(connection, subject_id)
+
     def put(self, list_name: str, name_or_id: str, expires_at: datetime | None = None) -> int:
         """Put a subject on a list, or change when they come off it. Returns the new epoch.
 

@@ -44,6 +44,7 @@ def test_a_list_and_its_members_are_shown(lists: WatchLists) -> None:
         0.35,
         2,
     )
+    assert (lists.lists_of("s1"), lists.lists_of("nobody")) == (["Banned"], [])
     assert members == [Member("s1", "Ada", "2023-11-15T10:13:20.000000Z"), Member("s2", "Bo", None)]
 
 
