@@ -124,6 +124,21 @@ class Settings(BaseSettings):
         return (env_settings, init_settings)
 
 
+class _Settled(Settings):
+    """The same when every source has been read: the environment must not win over the command line again."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 def load_settings(config: Path | None, overrides: Mapping[str, Any]) -> Settings:
     """Read the file, the environment and the command line, each over the one before.
 
@@ -141,7 +156,7 @@ def load_settings(config: Path | None, overrides: Mapping[str, Any]) -> Settings
             changed = settings.model_dump()
             for dotted, value in overrides.items():
                 _set(changed, dotted.split("."), value)
-            settings = settings.model_validate(changed)
+            settings = _Settled(**changed)
         return settings
     except ValidationError as error:
         raise ConfigError(_explain(error, config)) from None
