@@ -77,6 +77,14 @@ class Letterbox:
 
 
 def _reduce(image_bgr: ByteArray, height: int, width: int) -> ByteArray:
+    """Halve as often as possible, then interpolate the rest.
+
+    Averaging over exactly 2x2 pixels is several times faster than over a fraction of a pixel, and as
+    good for detection: no pixel is skipped, and the last step is below two.
+    """
+    while image_bgr.shape[0] >= 2 * height and image_bgr.shape[1] >= 2 * width:
+        half = (image_bgr.shape[1] // 2, image_bgr.shape[0] // 2)
+        image_bgr = np.asarray(cv2.resize(image_bgr, half, interpolation=cv2.INTER_AREA), np.uint8)
     if image_bgr.shape[:2] == (height, width):
         return image_bgr
-    return np.asarray(cv2.resize(image_bgr, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image_bgr, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
