@@ -66,6 +66,7 @@ class IrNetwork(nn.Module):
         sources = _sources(root)
         constants: dict[int, torch.Tensor] = {}
         steps: list[_Step] = []
+        self._input = self._output = -1
         for layer in root.iterfind("./layers/layer"):
             number, kind = int(layer.attrib["id"]), layer.attrib["type"]
             inputs = sources.get(number, ())
@@ -79,6 +80,8 @@ class IrNetwork(nn.Module):
                 self._output = inputs[0]
             else:
                 steps.append(_Step(number, _operation(kind, _attributes(layer)), inputs))
+        if not steps or min(self._input, self._output) < 0:
+            raise ValueError("no input, no output or no layers")
         self._steps = tuple(steps)
         for number in {n for step in steps for n in step.inputs if n in constants}:
             self.register_buffer(f"constant_{number}", constants[number])

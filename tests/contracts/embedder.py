@@ -9,7 +9,7 @@ from pipeline.seams import FaceEmbedder
 from pipeline.types import ByteArray, Embedding
 
 
-def vectors(embeddings: list[Embedding]) -> np.ndarray:  # type: ignore[type-arg]
+def vectors(embeddings: list[Embedding]) -> np.ndarray:
     return np.stack([embedding.vector for embedding in embeddings])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -17,9 +19,9 @@ def luma(count: int, seed: int = 0) -> torch.Tensor:
     """float32 (N, 112, 112), centred, with variances that fall off."""
     generator = torch.Generator().manual_seed(seed)
     small = torch.randn(count, 1, 16, 16, generator=generator) * 30
-    planes = torch.nn.functional.interpolate(small, size=(SIDE, SIDE), mode="bicubic")[:, 0]
-    planes = planes + torch.randn(count, SIDE, SIDE, generator=generator)
-    return planes - planes.mean(0)
+    smooth = torch.nn.functional.interpolate(small, size=(SIDE, SIDE), mode="bicubic")[:, 0]
+    planes = smooth + torch.randn(count, SIDE, SIDE, generator=generator)
+    return torch.sub(planes, planes.mean(0))
 
 
 FACES = luma(80)
@@ -29,8 +31,8 @@ BASES: dict[str, Basis] = {"eigen": fit_eigen(FACES, 40, seed=0), "separable": f
 def dct_matrix() -> torch.Tensor:
     """(112, 112) with orthonormal columns."""
     n = torch.arange(SIDE, dtype=torch.float64)
-    matrix = torch.cos(torch.pi * (n[:, None] + 0.5) * n[None, :] / SIDE) * (2 / SIDE) ** 0.5
-    matrix[:, 0] /= 2**0.5
+    matrix = torch.cos(torch.pi * (n[:, None] + 0.5) * n[None, :] / SIDE) * math.sqrt(2 / SIDE)
+    matrix[:, 0] /= math.sqrt(2)
     return matrix.float()
 
 
