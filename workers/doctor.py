@@ -153,6 +153,14 @@ def _models(context: Context) -> Iterator[Finding]:
     yield Finding(State.OK, "purifier", settings.purifier)
 
 
+def _thresholds(context: Context) -> Iterator[Finding]:
+    if not (context.settings.data / "pinwatch.db").exists():
+        return  # looking must not make one
+    in_force = context.thresholds()
+    text = f"named from similarity {in_force.match:.3f}, margin {in_force.margin:.3f} ({in_force.origin})"
+    yield Finding(State.OK, "thresholds", text)
+
+
 def _gallery(context: Context) -> Iterator[Finding]:
     if not (context.settings.data / "pinwatch.db").exists():
         yield Finding(State.NOTE, "gallery", "empty: enroll people with `pinwatch gallery enroll NAME PHOTO`")
@@ -171,6 +179,7 @@ CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     _configuration,
     _models,
     _gallery,
+    _thresholds,
 )
 
 

@@ -17,7 +17,7 @@ from workers.cli.common import App, err, out
 
 INTERRUPTED = 130
 
-app = App(name="pinwatch", help=__doc__, pretty_exceptions_enable=False, add_completion=True)
+app = App(name="pinwatch", pretty_exceptions_enable=False)
 
 
 def _print_version(wanted: bool) -> None:
