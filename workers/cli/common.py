@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,7 +92,10 @@ class App(typer.Typer):
         return decorate
 
 
-out = Console(highlight=False, soft_wrap=True)
+FILE_WIDTH = 200
+"""Columns of a table that goes to a file or a pipe, where nothing says how wide the reader's screen is."""
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else FILE_WIDTH)
 """Results: standard output."""
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)

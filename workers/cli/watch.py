@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from pipeline.errors import UsageError
-from pipeline.types import Frame, Outcome, TrackedFace
+from pipeline.types import Frame, Outcome, Sighting, TrackedFace
 from workers.build import Context, WatchRequest
 from workers.cli.common import context, err, out, print_json
 from workers.session import Session, SessionResult
@@ -181,21 +181,24 @@ def show(result: SessionResult) -> None:
 
 
 def _table(result: SessionResult, with_camera: bool) -> Table:
-    columns = ["track", "outcome", "who", "similarity", "from s", "to s", "frames", "why"]
+    columns = ["track", "outcome", "who", "similarity", "seen, s", "frames"]
     table = Table(*(["camera"] if with_camera else []), *columns, box=None, pad_edge=False)
     for sighting in result.sightings[:MAX_ROWS]:
-        name = result.names.get(sighting.candidate_id or "", "")
-        known = sighting.outcome is Outcome.KNOWN
-        who = name if known else (f"(nearest: {name})" if name else "")
         row = [
             str(sighting.track_id),
             f"[{STYLES[sighting.outcome]}]{sighting.outcome.value}[/]",
-            escape(who),
+            _who(sighting, result.names),
             "" if sighting.similarity is None else f"{sighting.similarity:.3f}",
-            f"{sighting.first_seen_s:.2f}",
-            f"{sighting.last_seen_s:.2f}",
+            f"{sighting.first_seen_s:.2f} to {sighting.last_seen_s:.2f}",
             str(sighting.frames),
-            escape(sighting.reason),
         ]
         table.add_row(*([escape(sighting.camera_id)] if with_camera else []), *row)
     return table
+
+
+def _who(sighting: Sighting, names: Mapping[str, str]) -> str:
+    """The name of a known subject; of anybody else the nearest, as what it is."""
+    name = escape(names.get(sighting.candidate_id or "", ""))
+    if sighting.outcome is Outcome.KNOWN or not name:
+        return name
+    return f"[dim]nearest: {name}[/]"
