@@ -15,17 +15,16 @@ class BgrConverter:
     swscale takes colour matrix and range from the frame (BT.601 where the stream does not say, as
     FFmpeg and OpenCV do). The rotation that phones write beside the picture is applied, in quarter turns.
 
-    Args:
-        threads: Threads of swscale; one is the cheapest per frame.
+    One thread of swscale only: it is the cheapest per frame, and with several, pictures of a few
+    dozen rows came out with other pixels now and then.
     """
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self) -> None:
         self._reformatter = VideoReformatter()
-        self._threads = threads
 
     def __call__(self, frame: VideoFrame) -> ByteArray:
         """uint8 (H, W, 3), BGR, C-contiguous, writable."""
-        converted = self._reformatter.reformat(frame, format="bgr24", threads=self._threads)
+        converted = self._reformatter.reformat(frame, format="bgr24", threads=1)
         image: ByteArray = np.asarray(converted.to_ndarray(), np.uint8)
         quarter_turns = round(frame.rotation / 90) % 4
         if quarter_turns:

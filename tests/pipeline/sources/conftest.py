@@ -1,36 +1,32 @@
-"""Videos made on the spot, cameras made of Python, and a watch over threads."""
+"""Videos made on the spot, and a watch over threads."""
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
-from pipeline.clock import SystemClock
-from pipeline.errors import SourceLost
-from pipeline.sources.connection import Shot, StreamInfo
 from pipeline.sources.options import LiveOptions
-from pipeline.sources.picture import ArrayPicture
 from pipeline.types import ByteArray
+from tests.pipeline.sources.fakes import grey_picture
 
 MakeVideo = Callable[..., Path]
 
 FAST = LiveOptions(
-    open_timeout_s=5, stall_s=1.0, retry_first_s=0.02, retry_max_s=0.1, stable_s=5, pair_fallback_s=0.5
+    open_timeout_s=5,
+    stall_s=1.0,
+    retry_first_s=0.02,
+    retry_max_s=0.1,
+    stable_s=5,
+    buffer_frames=64,  # nothing is stale unless a test wants it
+    pair_fallback_s=0.5,
 )
-
-
-def grey_picture(value: int, width: int, height: int) -> ByteArray:
-    return np.full((height, width, 3), value, np.uint8)
 
 
 def write_video(
@@ -57,7 +53,8 @@ def write_video(
         stream.codec_context.color_range = color_range or 0
         for number in range(count):
             frame = av.VideoFrame.from_ndarray(picture(number, *size), format="bgr24")
-            frame = frame.reformat(format=pix_fmt, dst_color_range=color_range)
+            # One thread: with several, swscale gives small pictures now and then other pixels.
+            frame = frame.reformat(format=pix_fmt, dst_color_range=color_range, threads=1)
             frame.pts = number if ticks is None else ticks[number]
             frame.time_base = Fraction(1, rate_hz)
             container.mux(stream.encode(frame))
@@ -71,76 +68,10 @@ def make_video(tmp_path: Path) -> MakeVideo:
     return lambda name, **how: write_video(tmp_path / name, **how)
 
 
-@dataclass
-class FakeCamera:
-    """A camera made of Python: each connection gives `per_session` pictures, then breaks.
-
-    Its pictures are grey: the value counts up from 0 over all connections.
-
-    Attributes:
-        per_session: Pictures a connection gives; ``None`` never breaks.
-        period_s: Time between two pictures.
-        refuse: Errors that the next tries to connect raise, first to last.
-        connects: How many connections there were.
-    """
-
-    per_session: int | None = None
-    period_s: float = 0.005
-    size: tuple[int, int] = (32, 24)
-    refuse: list[Exception] = field(default_factory=list)
-    connects: int = 0
-    open_connections: int = 0
-    silent: threading.Event = field(default_factory=threading.Event)
-    value: Iterator[int] = field(default_factory=itertools.count)
-
-    def connect(self) -> FakeConnection:
-        if self.refuse:
-            raise self.refuse.pop(0)
-        self.connects += 1
-        self.open_connections += 1
-        return FakeConnection(self)
-
-
-class FakeConnection:
-    """One connection of a :class:`FakeCamera`."""
-
-    def __init__(self, camera: FakeCamera) -> None:
-        self._camera = camera
-        self._clock = SystemClock()
-
-    @property
-    def info(self) -> StreamInfo:
-        return StreamInfo("fake", *self._camera.size, 1 / self._camera.period_s)
-
-    def shots(self) -> Iterator[Shot]:
-        camera = self._camera
-        started_s = self._clock.monotonic_s()
-        for number in itertools.count():
-            if number == camera.per_session:
-                raise SourceLost("the fake camera breaks")
-            while camera.silent.is_set():
-                time.sleep(0.01)
-                if self._clock.monotonic_s() - started_s > 30:
-                    raise SourceLost("silent")
-            now_ns = self._clock.now_ns()
-            image = grey_picture(next(camera.value) % 256, *camera.size)
-            pts_ns = 0 if number == 0 else round((self._clock.monotonic_s() - started_s) * 1e9)
-            yield Shot(pts_ns, now_ns, None, ArrayPicture(image))
-            time.sleep(camera.period_s)
-
-    def close(self) -> None:
-        self._camera.open_connections -= 1
-
-
 @pytest.fixture
 def fast() -> LiveOptions:
     """Short waits."""
     return FAST
-
-
-@pytest.fixture
-def fake_camera() -> type[FakeCamera]:
-    return FakeCamera
 
 
 def _source_threads() -> list[str]:
