@@ -44,8 +44,8 @@ class EnrollOptions:
     """What is let in.
 
     Attributes:
-        second_face: A further face with more than this share of the largest one's side is refused.
-        largest: Take the largest face whatever else is in the picture.
+        second_face: A second face with more than this share of the largest one's side is refused.
+        largest: Take the most prominent face (large, near the middle) whatever else is in the picture.
         allow_lookalike: Enroll faces that look like another subject.
         min_quality: Faces of a lower quality (0..1) are refused.
     """
@@ -219,15 +219,15 @@ def _refused(path: Path, name: str, refusal: Refusal, detail: str) -> Enrollment
 
 
 def _problem(faces: Sequence[CutFace], options: EnrollOptions) -> tuple[Refusal, str] | None:
-    """Why the first of these faces cannot be enrolled; they are sorted by size."""
+    """Why the first of these faces cannot be enrolled; they are sorted by prominence."""
     if not faces:
         return Refusal.NO_FACE, "no face was found"
-    if len(faces) > 1 and not options.largest:
-        share = side_px(faces[1].face) / side_px(faces[0].face)
-        if share > options.second_face:
-            return Refusal.SECOND_FACE, (
-                f"a second face is {share:.0%} as large as the largest; --largest takes the largest"
-            )
+    sides = sorted((side_px(cut.face) for cut in faces), reverse=True)
+    if len(faces) > 1 and not options.largest and sides[1] > options.second_face * sides[0]:
+        return Refusal.SECOND_FACE, (
+            f"a second face is {sides[1] / sides[0]:.0%} as large as the largest; --largest takes the "
+            "largest, and of several alike the one nearest to the middle"
+        )
     quality = faces[0].quality
     if not quality.usable:
         return Refusal.LOW_QUALITY, f"the face cannot be used: {', '.join(quality.reasons)}"
@@ -240,5 +240,7 @@ def _problem(faces: Sequence[CutFace], options: EnrollOptions) -> tuple[Refusal,
 
 
 def _passed_over(faces: Sequence[CutFace]) -> str:
-    others = len(faces) - 1
-    return f"the largest of {others + 1} faces was taken" if others else ""
+    if len(faces) == 1:
+        return ""
+    largest = max(side_px(cut.face) for cut in faces) == side_px(faces[0].face)
+    return f"the {'largest' if largest else 'most central'} of {len(faces)} faces was taken"

@@ -25,7 +25,7 @@ _BORDER = 0.5
 
 
 def find_faces(image_bgr: ByteArray, detector: Detector) -> list[Face]:
-    """All faces of a photograph, the largest first, in its own pixels.
+    """All faces of a photograph, the most prominent first, in its own pixels.
 
     Args:
         image_bgr: uint8 (H, W, 3); searched at no more than 4096 px a side.
@@ -36,7 +36,18 @@ def find_faces(image_bgr: ByteArray, detector: Detector) -> list[Face]:
     faces = _search(searched, detector)
     height, width = image_bgr.shape[:2]
     back_x, back_y = width / searched.shape[1], height / searched.shape[0]
-    return sorted((face.scaled(back_x, back_y) for face in faces), key=side_px, reverse=True)
+    found = (face.scaled(back_x, back_y) for face in faces)
+    return sorted(found, key=lambda face: prominence(face, width, height), reverse=True)
+
+
+def prominence(face: Face, width: int, height: int) -> float:
+    """How likely the face is whom the photograph is of: its side in px, less the further from the middle.
+
+    Of two faces of like size the one in the middle was meant: with size alone, 25 of 6,183 press
+    portraits gave somebody else at the border. The factor is exp(-d^2), d = 1 at the middle of a border.
+    """
+    middle = (face.bbox[:2] + face.bbox[2:]) / np.array([width, height], np.float32) - 1.0
+    return side_px(face) * float(np.exp(-(middle**2).sum()))
 
 
 def side_px(face: Face) -> float:

@@ -17,6 +17,9 @@ from pipeline.types import Face, Quality, Thresholds, Verdict
 BATCH = 8
 """Photographs whose faces are embedded together."""
 
+_HOPELESS = frozenset({"too_small", "landmarks"})
+"""Reasons for which a face is not even compared."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdentifiedFace:
@@ -29,7 +32,7 @@ class IdentifiedFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoAnswer:
-    """All faces of one photograph, the largest first; `error` says why there are none to tell of."""
+    """All faces of one photograph, the most prominent first; `error` says why there are none to tell of."""
 
     photo: Path
     faces: tuple[IdentifiedFace, ...]
@@ -38,6 +41,9 @@ class PhotoAnswer:
 
 class Identifier:
     """Decides on photographs as a track's crops are decided on: each face is a track of one.
+
+    A track can wait for a better crop, a photograph is all there is: a face that is turned away or
+    blurred is compared all the same, and the threshold decides.
 
     Args:
         vision: The networks.
@@ -75,7 +81,7 @@ class Identifier:
                 )
 
     def _verdicts(self, cuts: Sequence[CutFace]) -> list[Verdict]:
-        usable = [cut for cut in cuts if cut.quality.usable]
+        usable = [cut for cut in cuts if not _HOPELESS.intersection(cut.quality.reasons)]
         embeddings = embed_photo_crops([cut.crop_rgb for cut in usable], self._vision.embedder)
         evidence = {
             id(cut): [WeightedEmbedding(embedding, cut.quality.value)]

@@ -106,14 +106,14 @@ def import_items(
     options: EnrollOptions | None = None,
     on_result: Callable[[Enrollment], None] = lambda result: None,
 ) -> ImportReport:
-    """Enroll everything of a plan that is not enrolled yet; the largest face of each photograph.
+    """Enroll everything of a plan that is not enrolled yet; the most prominent face of each photograph.
 
     It may be stopped at any instant and run again: what was committed is skipped, the rest is done.
 
     Args:
         plan: From :func:`plan_import`.
         enroller: The way in.
-        options: What is let in; the largest face is taken whatever they say.
+        options: What is let in; ``largest`` is set whatever they say.
         on_result: Called with every result as it becomes certain.
 
     Raises:

@@ -56,7 +56,7 @@ class CutFace:
 
 
 def cut_faces(image_bgr: ByteArray, vision: Vision) -> list[CutFace]:
-    """All faces of a photograph, the largest first."""
+    """All faces of a photograph, the most prominent first."""
     return [cut_face(image_bgr, face, vision) for face in find_faces(image_bgr, vision.detector)]
 
 

@@ -89,6 +89,16 @@ def test_the_largest_face_is_taken_on_request_and_said(
     assert store.templates()[0].face.bbox.tolist() == [200, 20, 300, 120]
 
 
+def test_of_two_alike_the_one_in_the_middle_is_taken_and_said(
+    enroller: Enroller, store: GalleryStore, tmp_path: Path
+) -> None:
+    both = picture([(pattern(2), 90, (225, 140)), (pattern(1), 80, (115, 70))])
+    photo = write_picture(tmp_path / "two.png", both)
+    assert enroll_one(enroller, "Ada", photo).refusal is Refusal.SECOND_FACE
+    result = enroll_one(enroller, "Ada", photo, EnrollOptions(largest=True))
+    assert (result.status, result.detail) == (Status.ENROLLED, "the most central of 2 faces was taken")
+
+
 def test_low_quality_says_what_is_wrong(enroller: Enroller, tmp_path: Path) -> None:
     small = write_person(tmp_path / "small.png", 1, side_px=18)
     result = enroll_one(enroller, "Ada", small)

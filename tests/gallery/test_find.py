@@ -22,9 +22,13 @@ class NearSighted(SquareDetector):
         return [face.scaled(1 / scale, 1 / scale) for face in found if 12 <= side_px(face) <= 400]
 
 
-def test_the_largest_comes_first() -> None:
+def test_the_largest_comes_first_and_of_two_alike_the_one_in_the_middle() -> None:
     image = picture([(pattern(1), 40, (10, 10)), (pattern(2), 90, (100, 50)), (pattern(3), 60, (220, 20))])
     assert [round(side_px(face)) for face in find_faces(image, SquareDetector())] == [90, 60, 40]
+    image = picture([(pattern(1), 90, (225, 140)), (pattern(2), 80, (115, 70))])
+    assert [round(side_px(face)) for face in find_faces(image, SquareDetector())] == [80, 90]
+    image = picture([(pattern(1), 90, (200, 70)), (pattern(2), 40, (140, 80))])
+    assert [round(side_px(face)) for face in find_faces(image, SquareDetector())] == [90, 40]
 
 
 def test_boxes_are_in_pixels_of_the_full_picture() -> None:

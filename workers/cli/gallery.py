@@ -73,7 +73,8 @@ def import_(
 ) -> None:
     """Enroll a folder of people: one folder a person, whose name it bears.
 
-    Of each photograph the largest face is taken. It may be stopped at any time and started again:
+    Of each photograph the largest face is taken, and of several alike the one nearest to the middle; the
+    others are reported. It may be stopped at any time and started again:
     what is enrolled already is skipped. What was refused is listed with the reason.
 
     Example: `pinwatch gallery import people/`

@@ -27,7 +27,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a 
 
 
 def identify(ctx: typer.Context, photos: Photos = None, json: JsonFlag = False) -> None:
-    """Say who is in photographs: all faces of each, the largest first.
+    """Say who is in photographs: all faces of each, the most prominent first.
 
     A photograph that cannot be read gets an error and the others are still answered; the exit code
     is 1 at the end.
