@@ -79,6 +79,7 @@ def _run(inner: Context, folder: Path) -> None:
         sightings=folder / "sightings.jsonl",
         annotate=folder / "annotated.mp4",
         crops=crops,
+        realtime=True,  # decisions are drawn when they are made, as an operator would see them
         run_id=RUN_ID,
     )
     result = run_watch(inner, request)
@@ -111,7 +112,7 @@ def _enroll(inner: Context) -> None:
 
 def _entries(result: SessionResult, crops: Path) -> list[SheetEntry]:
     """A cell for every track of which there is a crop."""
-    found = ((sighting, _sharpest(sighting, crops)) for sighting in result.sightings)
+    found = ((sighting, _best_crop(sighting, crops)) for sighting in result.sightings)
     return [
         SheetEntry(crop, _title(sighting, result), _subtitle(sighting), sighting.outcome)
         for sighting, crop in found
@@ -129,13 +130,21 @@ def _subtitle(sighting: Sighting) -> str:
     return f"{sighting.first_seen_s:.1f} to {sighting.last_seen_s:.1f} s{similarity}"
 
 
-def _sharpest(sighting: Sighting, crops: Path) -> ByteArray | None:
-    """The crop of a track with the most detail, RGB."""
+def _best_crop(sighting: Sighting, crops: Path) -> ByteArray | None:
+    """The crop of a track that shows most, RGB."""
     key = TrackKey(sighting.camera_id, sighting.stream_epoch, sighting.track_id)
     paths = (crop_path(crops, key, sequence) for sequence in itertools.count())
     images = [cv2.imread(str(path)) for path in itertools.takewhile(Path.exists, paths)]
     read = [np.asarray(image[:, :, ::-1], np.uint8) for image in images if image is not None]
-    return max(read, key=lambda image: float(cv2.Laplacian(image, cv2.CV_32F).var()), default=None)
+    return max(read, key=_detail, default=None)
+
+
+def _detail(crop_rgb: ByteArray) -> float:
+    """Variance of the Laplacian inside the frame; what lies outside of it is black, and counts against."""
+    inside = cv2.erode((crop_rgb.max(axis=2) > 0).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    luma = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY)
+    detail = cv2.Laplacian(luma, cv2.CV_32F)[inside]
+    return float(detail.var() * inside.mean() ** 4) if detail.size else 0.0
 
 
 def _tell(folder: Path) -> None:

@@ -84,7 +84,7 @@ class Studio:
         """What the sensor makes of the light: less of it is also warmer and noisier."""
         light = daylight(number / RATE_HZ)
         picture *= np.array((0.93 + 0.07 * light, 1.0, 1.04 - 0.04 * light), np.float32) * np.float32(light)
-        sharp = cv2.GaussianBlur(picture, (0, 0), 0.7)
+        sharp = cv2.GaussianBlur(picture, (0, 0), 0.5)
         dx, dy = np.random.default_rng((_SEED, number)).integers(0, _NOISE_MARGIN_PX, 2)
         noise = self._noise[dy : dy + HEIGHT_PX, dx : dx + WIDTH_PX]
         exposed = sharp + noise * np.float32(2.4 + 4.0 * max(0.0, 1.0 - light))

@@ -111,7 +111,7 @@ def _opening(area: Area, lens: Lens) -> FloatArray:
 
 def _shade(area: Area, x_m: float, z_m: float) -> FloatArray:
     """float32 (1, w, 1): darker in the corridor, and brighter on the side of the lamp in the middle."""
-    depth = float(np.interp(z_m, (2.5, 5.0, 7.4), (0.90, 1.0, 0.68)))
+    depth = float(np.interp(z_m, (2.5, 5.0, 7.4), (0.90, 1.0, 0.76)))
     across = np.linspace(-1.0, 1.0, area.right - area.left, dtype=np.float32)
     shade = depth * (1.0 - 0.22 * math.tanh(x_m) * across)
     return np.asarray(shade, np.float32)[None, :, None]

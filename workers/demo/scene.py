@@ -111,9 +111,9 @@ RATE_HZ = 25
 
 
 def daylight(time_s: float) -> float:
-    """Brightness of the lobby: steady, a flicker at 8 s, then dim, and bright again from 13.5 s on."""
+    """Brightness of the lobby: steady, a flicker at 8 s, then dim, and bright again from 12.5 s on."""
     if 7.9 < time_s < 8.3:
         return 0.75 + 0.2 * math.cos(time_s * 60.0)
-    dimmed = np.interp(time_s, (8.3, 8.8, 13.2, 14.2), (0.8, 0.52, 0.52, 1.0))
+    dimmed = np.interp(time_s, (8.3, 8.8, 11.9, 12.7), (0.85, 0.6, 0.6, 1.0))
     drift = 1.0 + 0.04 * math.sin(time_s * 1.3)
     return float(dimmed if time_s >= 8.3 else 1.0) * drift
