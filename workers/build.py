@@ -109,13 +109,13 @@ class Context:
 
     def detector(self) -> Detector:
         """A detector for video. Every call makes a new one: a detector serves one thread."""
-        return self._detector(self.settings.detector.size_px)
+        return self._detector(self.settings.detector.size_px, self.settings.detector.min_score)
 
     def photo_detector(self) -> Detector:
         """A detector for photographs."""
-        return self._detector(self.settings.detector.photo_size_px)
+        return self._detector(self.settings.detector.photo_size_px, self.settings.detector.photo_min_score)
 
-    def _detector(self, size_px: int) -> Detector:
+    def _detector(self, size_px: int, min_score: float) -> Detector:
         from pipeline.detect.load import load_detector
         from pipeline.models import ModelKind
 
@@ -124,7 +124,7 @@ class Context:
         return load_detector(
             model,
             size_px=size_px,
-            min_score=wanted.min_score,
+            min_score=min_score,
             threads=wanted.threads,
             device=self.device(),
         )

@@ -38,15 +38,18 @@ class DetectorSettings(Section):
     Attributes:
         name: Card of the detector.
         size_px: Longer side of the picture that is searched; smaller is faster and misses small faces.
-        photo_size_px: The same for photographs (enrollment, identify).
-        min_score: Faces below this confidence are ignored.
+        min_score: Faces below this confidence are ignored. Low, since a track goes on with faces that
+            would not start one (`tracker.start_score`).
+        photo_size_px: As `size_px`, for photographs (enrollment, identify).
+        photo_min_score: As `min_score`, for photographs, where every face counts by itself.
         threads: Threads of one detector.
     """
 
     name: str = "yunet"
-    size_px: int = Field(default=640, ge=64, le=4096, multiple_of=32)
+    size_px: int = Field(default=736, ge=64, le=4096, multiple_of=32)
+    min_score: float = Field(default=0.4, gt=0, lt=1)
     photo_size_px: int = Field(default=640, ge=64, le=4096, multiple_of=32)
-    min_score: float = Field(default=0.6, gt=0, lt=1)
+    photo_min_score: float = Field(default=0.6, gt=0, lt=1)
     threads: int = Field(default=1, ge=1, le=64)
 
 
