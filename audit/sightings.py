@@ -51,6 +51,7 @@ class SightingStore:
     def query(
         self,
         *,
+        run_id: str | None = None,
         camera_id: str | None = None,
         outcome: Outcome | None = None,
         subject_id: str | None = None,
@@ -63,6 +64,7 @@ class SightingStore:
         """Sightings that fit all conditions, newest first; those without wall time come last.
 
         Args:
+            run_id: Of this run.
             camera_id: Of this camera.
             outcome: Which ended so.
             subject_id: Of this subject, named.
@@ -73,6 +75,7 @@ class SightingStore:
             limit: At most so many.
         """
         columns: dict[str, Any] = {
+            "run_id": run_id,
             "camera_id": camera_id,
             "outcome": outcome,
             "subject_id": subject_id,
@@ -102,6 +105,7 @@ def decode(record: str) -> Sighting:
 def _insert(connection: Connection, sighting: Sighting) -> bool:
     values = {
         "decision_id": sighting.decision_id,
+        "run_id": sighting.run_id,
         "camera_id": sighting.camera_id,
         "stream_epoch": sighting.stream_epoch,
         "track_id": sighting.track_id,

@@ -182,6 +182,7 @@ sightings = Table(
     "sightings",
     metadata,
     Column("decision_id", String(64), primary_key=True),
+    Column("run_id", String(200), nullable=False, index=True),
     Column("camera_id", String(200), nullable=False),
     Column("stream_epoch", BigInteger, nullable=False),
     Column("track_id", BigInteger, nullable=False),

@@ -185,6 +185,7 @@ def _create_sightings() -> None:
     op.create_table(
         "sightings",
         _text("decision_id", 64),
+        _text("run_id", 200),
         _text("camera_id", 200),
         sa.Column("stream_epoch", sa.BigInteger(), nullable=False),
         sa.Column("track_id", sa.BigInteger(), nullable=False),
@@ -196,6 +197,6 @@ def _create_sightings() -> None:
         sa.Column("record", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("decision_id", name="pk_sightings"),
     )
-    for name in ("candidate_id", "last_seen_at", "outcome", "subject_id"):
+    for name in ("candidate_id", "last_seen_at", "outcome", "run_id", "subject_id"):
         op.create_index(f"ix_sightings_{name}", "sightings", [name])
     op.create_index("ix_sightings_track", "sightings", ["camera_id", "stream_epoch", "track_id"])
