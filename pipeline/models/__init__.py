@@ -13,6 +13,7 @@ from pipeline.models.card import (
     ModelFile,
     ModelKind,
     card_document,
+    check_card_name,
 )
 from pipeline.models.catalogue import Catalogue, FileState, FileStatus, VerifiedModel
 from pipeline.models.checksum import sha256_of, verify_file
@@ -30,6 +31,7 @@ __all__ = [
     "ModelKind",
     "VerifiedModel",
     "card_document",
+    "check_card_name",
     "load_into",
     "load_state_dict",
     "pull",

@@ -28,6 +28,15 @@ class ModelKind(enum.StrEnum):
     PURIFIER = "purifier"
 
 
+def check_card_name(name: str) -> None:
+    """Raise ``ValueError`` unless `name` can name a card, and with it a file."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"the name {name!r} must be letters, digits, dots, dashes and underscores, "
+            "and begin with a letter or digit"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFile:
     """One file of a model.
@@ -155,8 +164,7 @@ class ModelCard:
     options: Mapping[str, OptionValue | tuple[tuple[Scalar, ...], ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"card name {self.name!r} must be letters, digits, dots, dashes, underscores")
+        check_card_name(self.name)
         if self.kind is ModelKind.EMBEDDER and (self.dim is None or self.input is None):
             raise ValueError("an embedder's card needs dim and input")
         names = [file.name for file in self.files]

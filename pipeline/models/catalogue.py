@@ -163,6 +163,6 @@ class Catalogue:
 
 
 def _no_such(name: str, known: Sequence[str], what: str) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    nearest = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     return f"there is no {what} called {name!r}.{hint} There are: {', '.join(known) or 'none'}"

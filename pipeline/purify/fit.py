@@ -179,12 +179,13 @@ def _check_enough(faces: int, options: FitOptions) -> None:
         raise UsageError(f"--components must be 1..{PIXELS}, got {options.components}")
     if not 0 <= options.chroma_keep <= options.components:
         raise UsageError(f"--chroma-components must be 0..{options.components}, got {options.chroma_keep}")
-    needed = options.components + 1 if options.kind is BasisKind.EIGEN else _MIN_FACES
+    eigen = options.kind is BasisKind.EIGEN
+    needed = options.components + 1 if eigen else _MIN_FACES
     if faces < needed:
-        way_out = " or choose --basis separable" if options.kind is BasisKind.EIGEN else ""
+        or_else = ", ask for fewer components, or choose --basis separable" if eigen else ""
         raise UsageError(
             f"{faces} faces are too few: {options.components} {options.kind} components need at least "
-            f"{needed}. Give more photographs, ask for fewer components{way_out}"
+            f"{needed}. Give more photographs{or_else}"
         )
 
 

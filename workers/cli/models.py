@@ -109,8 +109,8 @@ def pull(
         card = catalogue.named(name)
         with _download_progress() as report:
             paths = pull_card(card, destination, source_dir=source, progress=report)
-        for path in paths:
-            out.print(f"{card.name}: {path}", markup=False)
+        for text in map(str, paths) if paths else ["no file is needed"]:
+            out.print(f"{card.name}: {text}", markup=False)
 
 
 def _chosen_names(program: Context) -> set[str]:

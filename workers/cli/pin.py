@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +52,7 @@ def fit(
     kind = _basis_kind(basis, [str(known) for known in BasisKind])
     options = FitOptions(components, chroma_components, BasisKind(kind), seed)
     folder = program.settings.data / "models"
-    _refuse_other_model(folder, name)
+    _check_name(name, [card.name for card in program.catalogue().cards()])
     photos = _photographs(faces, size, seed)
     crops = list(_aligned_crops(photos, program.photo_detector()))
     fitted = fit_pin(crops, options)
@@ -106,12 +106,18 @@ def _basis_kind(basis: str, known: Sequence[str]) -> str:
     return basis
 
 
-def _refuse_other_model(folder: Path, name: str) -> None:
-    """A name that is in use is refused: templates made behind the old purifier name it by its checksum."""
-    if (folder / f"{name}.card.yaml").exists():
+def _check_name(name: str, taken: Collection[str]) -> None:
+    """Refuse a name in use: templates that were made behind the old purifier still name it."""
+    from pipeline.models import check_card_name
+
+    try:
+        check_card_name(name)
+    except ValueError as error:
+        raise UsageError(f"--name: {error}") from None
+    if name in taken:
         raise UsageError(
-            f"there is a purifier called {name!r} in {folder}: choose another --name, or delete "
-            f"{name}.card.yaml and {name}.safetensors"
+            f"there is a model called {name!r} already: choose another --name, "
+            "or delete its files and its card first"
         )
 
 
