@@ -92,10 +92,10 @@ def track_all(detected: Sequence[list[Face]], frames: Sequence[Frame]) -> None:
 
 
 def choose_all(detected: Sequence[list[Face]], frames: Sequence[Frame]) -> None:
-    tracker, selector = ByteTracker(), CropSelector(QualityAssessor(), "detector")
+    tracker, selector = ByteTracker(), CropSelector(QualityAssessor())
     for frame, faces in zip(frames, detected, strict=True):
         for item in tracker.update(faces, frame.pts_ns).tracked:
-            selector.offer(item, frame)
+            selector.offer(item.track_id, item.face, frame)
         selector.advance(frame.pts_ns)
 
 

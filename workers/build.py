@@ -274,7 +274,7 @@ class Context:
         next_epoch = functools.partial(self.cameras().next_epoch, camera_id)
         return open_camera(plan, next_epoch, self.settings.live, self.clock)
 
-    def reader(self, spec: SourceSpec, camera: Camera | None) -> Reader:
+    def reader(self, source: FrameSource, spec: SourceSpec, camera: Camera | None) -> Reader:
         """What turns the frames of one camera into messages."""
         from pipeline.quality import QualityAssessor
         from pipeline.region import RegionDetector
@@ -289,11 +289,10 @@ class Context:
         settings = self.settings
         still = isinstance(spec, FolderSpec)
         return Reader(
+            source.camera_id,
             detector,
             SingleFrameTracker if still else functools.partial(ByteTracker, settings.tracker),
-            functools.partial(
-                CropSelector, QualityAssessor(settings.quality), detector.detector_id, settings.selection
-            ),
+            functools.partial(CropSelector, QualityAssessor(settings.quality), settings.selection),
         )
 
     def session(self, request: WatchRequest, taps: Sequence[FrameTap] = ()) -> Session:
