@@ -130,7 +130,7 @@ def test_a_matcher_that_died_is_rebuilt_from_its_open_tracks(
     embedded: Callable[..., EmbeddedFace], ended: Callable[..., TrackEnded]
 ) -> None:
     """What was committed before the crash is enough to decide exactly the same afterwards."""
-    messages = [
+    messages: list[Message] = [
         embedded((1, 1), track_id=1, sequence=0),
         embedded((0, 1), track_id=2, sequence=0),
         ended(2),
