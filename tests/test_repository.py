@@ -93,7 +93,7 @@ def test_no_file_names_a_path_of_a_developers_machine(tracked: list[Path]) -> No
     assert not found
 
 
-def test_decisions_are_numbered_without_gaps() -> None:
+def test_every_decision_has_a_number_of_its_own() -> None:
     numbers = sorted(int(file.name[:4]) for file in (REPOSITORY / "docs" / "decisions").glob("0*.md"))
     assert len(set(numbers)) == len(numbers)
     assert {1, 2} <= set(numbers)
