@@ -39,9 +39,10 @@ lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP)  ## measure identification and speed (needs the assets)
+bench: $(STAMP)  ## measure identification, speed and memory (needs the assets)
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.identify
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.pipeline
+	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.memory
 
 clean:  ## remove the environment and what tools left behind (keeps pinwatch-data/)
 	rm -rf $(VENV) build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
