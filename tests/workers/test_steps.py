@@ -121,7 +121,7 @@ def test_a_track_without_a_crop_ends_as_low_quality(ended: Callable[..., TrackEn
 def test_a_crop_delivered_twice_counts_once(
     embedded: Callable[..., EmbeddedFace], ended: Callable[..., TrackEnded]
 ) -> None:
-    once = [embedded((1, 1), sequence=0), embedded((1, 0.2), sequence=1), ended()]
+    once: list[Message] = [embedded((1, 1), sequence=0), embedded((1, 0.2), sequence=1), ended()]
     twice = [once[0], once[0], once[1], once[0], once[1], once[2]]
     assert run_match(once)[-1] == run_match(twice)[-1]
 
