@@ -107,7 +107,7 @@ class Purifier(Protocol):
     def purifier_id(self) -> str: ...
 
     def __call__(self, crops_rgb: torch.Tensor) -> torch.Tensor:
-        """float32 (N, 3, 112, 112) in 0..255 to the same shape, dtype and scale (not rounded, not clipped)."""
+        """float32 (N, 3, 112, 112) in 0..255 to the same shape, dtype and scale (not rounded or clipped)."""
         ...
 
 
