@@ -12,6 +12,7 @@ from pipeline.errors import PinwatchError, SourceError, SourceLost
 from pipeline.seams import Clock
 from pipeline.sources.connection import Connect, Connection, Shot
 from pipeline.sources.options import LiveOptions
+from pipeline.sources.worker import Worker
 
 log = structlog.get_logger(__name__)
 
@@ -80,21 +81,18 @@ class Capture:
         self._backoff = Backoff(options.retry_first_s, options.retry_max_s)
         self._patient = patient
         self._closed = threading.Event()
-        # A daemon: a stalled socket ends only at its timeout, and must not hold the program up till then.
-        self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
+        self._worker = Worker(self._run, self._closed.set, name=f"capture-{name}")
 
     def start(self) -> None:
         """Begin; once."""
-        self._thread.start()
+        self._worker.start()
 
     def close(self) -> None:
         """Ask the thread to end and wait for it a moment.
 
-        A thread inside a stalled read ends at the read's timeout and delivers nothing before that.
+        A thread that is connecting ends at the connection's timeout, and delivers nothing before that.
         """
-        self._closed.set()
-        if self._thread.is_alive():
-            self._thread.join(_JOIN_S)
+        self._worker.close(within_s=_JOIN_S)
 
     def _run(self) -> None:
         try:
@@ -131,6 +129,8 @@ class Capture:
         for shot in connection.shots():
             if self._closed.is_set():
                 return
+            if shot is None:
+                continue
             if session is None:
                 session = self._begin()
                 self._patient = True

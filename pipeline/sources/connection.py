@@ -50,8 +50,10 @@ class Connection(Protocol):
     @property
     def info(self) -> StreamInfo: ...
 
-    def shots(self) -> Iterator[Shot]:
+    def shots(self) -> Iterator[Shot | None]:
         """Yield pictures as they come; the end of the iteration is the end of the connection.
+
+        Where it can, yields ``None`` when nothing has come for a while, so that the reader may leave.
 
         Raises:
             SourceLost: it broke, or no picture came for too long.

@@ -7,6 +7,7 @@ is put into our own words, and raised where no exception is being handled, so th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
@@ -45,10 +46,13 @@ def open_input(
     Raises:
         SourceError: what `explain` makes.
     """
+    started_s = time.monotonic()
     try:
         return av.open(target, "r", options=dict(options), timeout=(open_s, read_s))
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
-        failure = explain(error)
+        # Interrupted for taking too long, FFmpeg answers with whatever it was doing.
+        late = open_s is not None and time.monotonic() - started_s >= open_s
+        failure = explain(TimeoutError() if late else error)
     raise failure
 
 
@@ -58,7 +62,7 @@ def explain_network(shown: str, error: Exception) -> SourceError:
     ``SourceLost`` if the same call may work later, else ``SourceNotFound`` or ``SourceUnreadable``.
     """
     match error:
-        case av.error.ExitError() | av.error.TimeoutError():
+        case av.error.ExitError() | TimeoutError():
             return SourceLost(f"{shown} does not answer in time; check that it is on and reachable")
         case error if isinstance(error, _NO_ACCESS):
             return SourceUnreadable(f"{shown} refuses the user name or password; correct the address")

@@ -20,6 +20,7 @@ from pipeline.sources.channel import Channel, DropCounter
 from pipeline.sources.ffmpeg import decoded, open_input, plain, rate_of, video_stream
 from pipeline.sources.picture import BgrConverter
 from pipeline.sources.timeline import NS, Timeline, to_ns
+from pipeline.sources.worker import Worker
 from pipeline.types import Frame
 
 log = structlog.get_logger(__name__)
@@ -110,15 +111,14 @@ class FileSource:
         self._channels.append(channel)
         if self._closed.is_set():
             return
-        thread = threading.Thread(
-            target=self._fill, args=(channel,), name=f"decode-{self._camera_id}", daemon=True
+        worker = Worker(
+            functools.partial(self._fill, channel), channel.close, name=f"decode-{self._camera_id}"
         )
-        thread.start()
+        worker.start()
         try:
             yield from channel
         finally:
-            channel.close()
-            thread.join()
+            worker.close()
             self._channels.remove(channel)
 
     def close(self) -> None:

@@ -32,7 +32,7 @@ class LiveOptions:
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
-    open_timeout_s: float = 10.0
+    open_timeout_s: float = 5.0
     stall_s: float = 10.0
     retry_first_s: float = 0.5
     retry_max_s: float = 30.0

@@ -50,7 +50,7 @@ def probe(connect: Connect, watch_s: float, clock: Clock) -> Probe:
 
 def _watch(connection: Connection, started_s: float, watch_s: float, clock: Clock) -> Probe:
     connected_s = clock.monotonic_s()
-    shots = connection.shots()
+    shots = (shot for shot in connection.shots() if shot is not None)
     first = next(shots, None)
     if first is None:
         raise SourceLost("the camera ended the stream before its first picture; try again")

@@ -23,6 +23,9 @@ from pipeline.sources.timeline import CaptureTimes, Timeline, to_ns
 _UNTIMED = frozenset({"mpjpeg", "mjpeg", "h264", "hevc"})
 """Formats without time stamps: FFmpeg numbers their frames at a made-up rate."""
 
+_RTSP = frozenset({"rtsp", "rtsps"})
+_LOOK_UP_S = 0.5
+
 
 class StreamConnection:
     """An open network stream.
@@ -56,7 +59,8 @@ class StreamConnection:
             self._explain,
             _ffmpeg_options(address, transport),
             options.open_timeout_s,
-            options.stall_s,
+            # RTSP can be read on after a timeout. HTTP cannot: there a timeout is the end.
+            min(_LOOK_UP_S, options.stall_s) if address.scheme in _RTSP else options.stall_s,
         )
         try:
             self._stream = video_stream(self._container, str(address))
@@ -72,32 +76,42 @@ class StreamConnection:
         context = self._stream.codec_context
         return StreamInfo(context.name, context.width, context.height, rate_of(self._stream))
 
-    def shots(self) -> Iterator[Shot]:
+    def shots(self) -> Iterator[Shot | None]:
         """Yield pictures as they are decoded; see :class:`pipeline.sources.connection.Connection`."""
         # Threads that each decode a frame would hold every frame back until the next few have come.
         self._stream.codec_context.thread_type = av.codec.context.ThreadType.SLICE
         self._stream.codec_context.copy_opaque = True
         last_s = self._clock.monotonic_s()
         for packet in self._packets():
-            packet.opaque = self._clock.now_ns()
-            for frame in decoded(packet, self._drops):
-                yield self._shot(frame)
-                last_s = self._clock.monotonic_s()
-            if self._clock.monotonic_s() - last_s > self._stall_s:
-                raise SourceLost(f"{self._address} sends data but no whole picture for {self._stall_s:g} s")
+            if packet is None:
+                yield None
+            else:
+                packet.opaque = self._clock.now_ns()
+                for frame in decoded(packet, self._drops):
+                    last_s = self._clock.monotonic_s()
+                    yield self._shot(frame)
+            if self._clock.monotonic_s() - last_s >= self._stall_s:
+                raise SourceLost(f"{self._address} has sent no whole picture for {self._stall_s:g} s")
 
     def close(self) -> None:
         """Hang up."""
         self._container.close()
 
-    def _packets(self) -> Iterator[Packet[VideoStream]]:
-        try:
-            yield from self._container.demux(self._stream)
-        except (av.FFmpegError, OSError) as error:
-            failure = self._explain(error)
-        else:
-            return
-        raise failure if failure.retriable else SourceLost(str(failure))
+    def _packets(self) -> Iterator[Packet[VideoStream] | None]:
+        """The stream's packets, and ``None`` when a read timed out that can be taken up again."""
+        while True:
+            try:
+                yield from self._container.demux(self._stream)
+            except (av.FFmpegError, OSError) as error:
+                failure = None if self._may_go_on(error) else self._explain(error)
+            else:
+                return
+            if failure is not None:
+                raise failure if failure.retriable else SourceLost(str(failure))
+            yield None
+
+    def _may_go_on(self, error: Exception) -> bool:
+        return isinstance(error, av.error.ExitError) and self._address.scheme in _RTSP
 
     def _shot(self, frame: VideoFrame) -> Shot:
         arrived_ns = frame.opaque if isinstance(frame.opaque, int) else self._clock.now_ns()
@@ -125,7 +139,7 @@ class StreamConnection:
 
 
 def _ffmpeg_options(address: Address, transport: Transport) -> dict[str, str]:
-    if address.scheme in ("rtsp", "rtsps"):
+    if address.scheme in _RTSP:
         return {
             "rtsp_transport": transport.value,
             "allowed_media_types": "video",

@@ -66,7 +66,7 @@ class UsbConnection:
         )
         return StreamInfo("raw", int(width), int(height), rate_hz if rate_hz > 0 else _NOMINAL_RATE_HZ)
 
-    def shots(self) -> Iterator[Shot]:
+    def shots(self) -> Iterator[Shot | None]:
         """Yield pictures as they come; see :class:`pipeline.sources.connection.Connection`."""
         timeline = Timeline(self.info.rate_hz)
         while True:

@@ -5,13 +5,34 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import quote
 
+from pipeline.seams import FrameSource
+from pipeline.types import Frame
+
+FRAMES = 250
+"""Of the numbered footage that the fixtures' servers play."""
+
+GUARD_S = 40.0
+Guard = Callable[[FrameSource], FrameSource]
+
 SERVER = Path(__file__).with_name("server.py")
 Mount = Literal["main", "sub"]
+
+
+def first(frames: Iterable[Frame], holds: Callable[[Frame], bool]) -> Frame:
+    """The first frame for which `holds`, if it comes in time."""
+    deadline_s = time.monotonic() + GUARD_S
+    for frame in frames:
+        if holds(frame):
+            return frame
+        assert time.monotonic() < deadline_s, "the frame that was waited for never came"
+    raise AssertionError("the frames ended before the one that was waited for")
 
 
 class RtspServer:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import itertools
 import os
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -327,6 +329,16 @@ class TestEnding:
         assert list(frames) == []
         assert time.monotonic() - started_s < 1
         assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode-")]
+
+    def test_a_program_that_forgets_to_close_ends_all_the_same(self, tmp_path: Path) -> None:
+        path = write_numbered_video(tmp_path / "n.mp4", 200, (640, 360))
+        script = (
+            "import pathlib, sys\n"
+            "from pipeline.sources.file import FileSource\n"
+            "frames = FileSource(pathlib.Path(sys.argv[1])).frames()\n"
+            "next(frames)\n"
+        )
+        subprocess.run([sys.executable, "-c", script, str(path)], check=True, timeout=20)
 
     def test_many_files_at_once(self, tmp_path: Path) -> None:
         path = write_numbered_video(tmp_path / "n.mp4", 40, (160, 96))
