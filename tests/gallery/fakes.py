@@ -1,8 +1,8 @@
 """A small world in which faces are coloured checks: quick, exact, and written by hand.
 
-A person is a pattern of 4x4 coloured cells; a face is the pattern drawn as a square on black. The
-detector finds squares, the embedder reads the pattern back, so another photograph of a person is one
-whose cells differ a little.
+A person is a pattern of 4x4 coloured cells; a face is the pattern, under a texture, drawn as a square
+on black. The detector finds squares, the embedder reads the cells back, so another photograph of a
+person is one whose cells differ a little.
 """
 
 from __future__ import annotations
@@ -24,12 +24,19 @@ CELLS = 4
 
 
 def pattern(person: int, variation: int = 0, strength: float = 0.5) -> FloatArray:
-    """float32 (4, 4, 3) in 60..255, symmetric left to right; `variation` 0 is the person's plain face."""
+    """float32 (16, 16, 3) in 30..255: the person's cells, symmetric left to right, under a fine texture.
+
+    `variation` 0 is the person's plain face. The texture differs from photograph to photograph, and
+    averages out over a cell: it is seen by whoever compares pictures, not by the embedder.
+    """
     plain = np.random.default_rng(person).normal(size=(CELLS, CELLS, 3))
-    other = np.random.default_rng([person, variation]).normal(size=(CELLS, CELLS, 3))
-    mixed = plain + (strength * other if variation else 0.0)
-    mixed = mixed + mixed[:, ::-1]
-    return np.clip(157 + 40 * mixed, 60, 255).astype(np.float32)
+    chance = np.random.default_rng([person, variation])
+    mixed = plain + (strength * chance.normal(size=plain.shape) if variation else 0.0)
+    cells = np.clip(157 + 40 * (mixed + mixed[:, ::-1]), 75, 240)
+    signs = chance.permuted(np.tile([-1.0, 1.0], (CELLS, CELLS, 8)), axis=2)
+    texture = signs.reshape(CELLS, CELLS, 4, 4).transpose(0, 2, 1, 3).reshape(4 * CELLS, 4 * CELLS)
+    fine = cells.repeat(4, axis=0).repeat(4, axis=1) + 40 * texture[..., None]
+    return np.clip(fine, 35, 255).astype(np.float32)
 
 
 def draw_face(cells: FloatArray, side_px: int = 112) -> ByteArray:

@@ -104,10 +104,10 @@ def test_low_quality_says_what_is_wrong(enroller: Enroller, tmp_path: Path) -> N
     result = enroll_one(enroller, "Ada", small)
     assert result.refusal == Refusal.LOW_QUALITY
     assert "too_small" in result.detail
-    good = write_person(tmp_path / "good.png", 1)
-    strict = enroll_one(enroller, "Ada", good, EnrollOptions(min_quality=0.999))
+    fair = write_person(tmp_path / "fair.png", 1, side_px=60)
+    strict = enroll_one(enroller, "Ada", fair, EnrollOptions(min_quality=0.99))
     assert strict.refusal == Refusal.LOW_QUALITY
-    assert "below 1.00" in strict.detail
+    assert "below 0.99" in strict.detail
 
 
 def worse_copy(image: ByteArray) -> ByteArray:
