@@ -79,9 +79,11 @@ def test_add_and_list(cameras: Pinwatch) -> None:
 
 
 def test_the_address_may_come_from_standard_input(cameras: Pinwatch, context: Context) -> None:
-    cameras("add", "lobby", "-", stdin=ADDRESS + "\n")
-    assert str(context.cameras().get("lobby").address) != ADDRESS
+    cameras("add", "lobby", "-", "--substream", "-", stdin=f"{ADDRESS}\n{ADDRESS}2\n")
     assert listed(cameras)[0]["address"] == "rtsp://***@10.0.0.7/main"
+    substream = context.cameras().get("lobby").substream
+    assert substream is not None
+    assert substream.address.reveal() == ADDRESS + "2"
 
 
 def test_add_refuses_what_does_not_fit(cameras: Pinwatch) -> None:

@@ -38,7 +38,8 @@ def add(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="A smaller stream of the same camera: faces are found in it and cut from the main one.",
+            help="A smaller stream of the same camera: faces are found in it and cut from the main one; "
+            "- reads it from standard input, after the address.",
         ),
     ] = None,
     rate_limit: Annotated[
@@ -70,9 +71,9 @@ def add(
     program = context(ctx)
     settings: dict[str, Any] = {
         "name": name,
-        "address": sys.stdin.readline().strip() if address == "-" else address,
+        "address": _typed(address),
         "transport": transport,
-        "substream": substream,
+        "substream": None if substream is None else _typed(substream),
         "rate_limit_hz": rate_limit,
         "region_of_interest": None if region is None else _corners(region),
         "privacy_masks": [_corners(text) for text in mask or ()],
@@ -174,6 +175,10 @@ def import_(
     for kind, names in counts.items():
         if names:
             out.print(f"{kind}: {', '.join(names)}", markup=False)
+
+
+def _typed(text: str) -> str:
+    return sys.stdin.readline().strip() if text == "-" else text
 
 
 def _corners(text: str) -> list[list[str]]:
