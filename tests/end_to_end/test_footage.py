@@ -1,0 +1,57 @@
+"""Real footage against a real gallery: five hundred people are enrolled, and none of them is there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gallery.importer import import_items, plan_import
+from pipeline.types import Outcome
+from workers.build import Context, WatchRequest
+from workers.session import SessionResult
+
+pytestmark = pytest.mark.assets
+
+PEOPLE = 500
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory, assets: Path, models: Path) -> Iterator[Context]:
+    """A data folder with one photograph each of the first five hundred people."""
+    folder = tmp_path_factory.mktemp("five-hundred")
+    for person in sorted((assets / "faces" / "lfw-dev").iterdir())[:PEOPLE]:
+        own = folder / "people" / person.name
+        own.mkdir(parents=True)
+        (own / "1.jpg").symlink_to(sorted(person.iterdir())[0])
+    context = Context({})
+    context.override(data=folder / "data", models=models)
+    report = import_items(plan_import(folder / "people"), context.enroller())
+    assert report.subjects >= 0.95 * PEOPLE, report.refused_by_reason
+    yield context
+    context.close()
+
+
+def watch(context: Context, clip: Path) -> SessionResult:
+    with context.session(WatchRequest(sources=(str(clip),))) as session:
+        return session.run()
+
+
+def test_nobody_in_the_crowd_is_taken_for_one_of_them(gallery: Context, assets: Path) -> None:
+    result = watch(gallery, assets / "clips" / "crowd.mp4")
+    outcomes = Counter(sighting.outcome for sighting in result.sightings)
+    assert outcomes[Outcome.UNKNOWN] >= 8
+    assert set(outcomes) <= {Outcome.UNKNOWN, Outcome.LOW_QUALITY}, [s.reason for s in result.sightings]
+    seen = [s for s in result.sightings if s.outcome is Outcome.UNKNOWN]
+    assert all(s.candidate_id and s.similarity is not None and s.runner_up is not None for s in seen)
+    kept = gallery.sightings().query(run_id=result.run_id, final=True)
+    assert {s.decision_id for s in kept} == {s.decision_id for s in result.sightings}
+
+
+def test_the_long_clip_with_few_faces_names_nobody(gallery: Context, assets: Path) -> None:
+    result = watch(gallery, assets / "clips" / "one-by-one.mp4")
+    (report,) = result.reports
+    assert report.frames == 1394
+    assert result.counts.get(Outcome.KNOWN, 0) == 0
