@@ -68,8 +68,9 @@ def test_a_person_enrolled_while_the_camera_runs_is_named_without_a_restart(
     for _ in compose(footage):
         pass
     with RtspServer(footage, main=(1280, 720), user="viewer", password="s3cret-word") as server:
-        address = server.url()
-        watching = Watching(environment, tmp_path / "live.jsonl", address)
+        done = pinwatch("cameras", "add", "gate", server.url())
+        assert done.code == 0, done.err
+        watching = Watching(environment, tmp_path / "live.jsonl", "gate")
         watching.wait_for(lambda lines: len(lines) >= 2, 90)
         assert {line["outcome"] for line in watching.lines()} <= {"unknown", "low_quality"}
         done = pinwatch("gallery", "enroll", "Grace Hopper", grace_hopper_path())
@@ -79,7 +80,10 @@ def test_a_person_enrolled_while_the_camera_runs_is_named_without_a_restart(
     assert code == 0, err
     lines = watching.lines()
     assert all(line["stream_epoch"] >= 1 and line["first_seen_at"] for line in lines)
+    assert {line["camera_id"] for line in lines} == {"gate"}
     named = [line for line in lines if line["outcome"] == "known"]
     assert {line["gallery_epoch"] for line in named} == {1}
-    for text in (out, err, (tmp_path / "live.jsonl").read_text()):
+    listed = pinwatch("cameras", "list")
+    assert "gate" in listed.out
+    for text in (out, err, (tmp_path / "live.jsonl").read_text(), listed.out, listed.err):
         assert "s3cret-word" not in text
