@@ -78,7 +78,7 @@ class OpenVinoRuntime:
             "runtime": f"openvino {ov.__version__}",
             "converted_by": f"torch {torch.__version__}",
             "device": str(self._core.get_property("CPU", "FULL_DEVICE_NAME")),
-            "instructions": " ".join(sorted(capabilities)),
+            "instructions": f"{torch.backends.cpu.get_cpu_capability()} {' '.join(sorted(capabilities))}",
             "precision": "f32",
             "input_shape": f"{self._batch}x3x{CROP_SIZE_PX}x{CROP_SIZE_PX}",
             "threads_per_inference": "1",
