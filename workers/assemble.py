@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.errors import SourceUnreadable, UsageError
@@ -16,11 +16,11 @@ from workers.bus.base import Topic
 from workers.crops import CropStep
 from workers.loop import Step
 from workers.names import CachedNames, Names
-from workers.overlay import Overlay
-from workers.session import Session, Summary
+from workers.overlay import FootageOverlay, LiveOverlay
+from workers.session import Hooks, Session, Summary
 from workers.sinks import Board, JsonlSink
 from workers.steps import EmbedStep, MatchStep, RecordStep, SightingSink
-from workers.watch import Channel, ChannelReport, FrameTap, Watch
+from workers.watch import Channel, ChannelReport, Watch
 
 if TYPE_CHECKING:
     from workers.build import Context, WatchRequest
@@ -36,7 +36,7 @@ class _Opened:
     camera: Camera | None
 
 
-def assemble(context: Context, request: WatchRequest, run_id: str, taps: Sequence[FrameTap]) -> Session:
+def assemble(context: Context, request: WatchRequest, run_id: str, hooks: Hooks) -> Session:
     """Open everything that `request` names; nothing runs yet.
 
     Raises:
@@ -59,20 +59,22 @@ def assemble(context: Context, request: WatchRequest, run_id: str, taps: Sequenc
         ]
         if request.crops:
             steps.append((CropStep(request.crops), None))
-        all_taps = [*taps]
-        if request.annotate:
-            overlay = _overlay(request.annotate, opened, board, names)
-            all_taps.append(opening.enter_context(overlay).on_frame)
+        live, recorded = _overlays(context, request, opened, board, names)
+        sinks += recorded
+        taps = [hooks.on_frame, *(opening.enter_context(overlay).on_frame for overlay in live)]
+        taps += [overlay.on_frame for overlay in recorded]
         channels = [
             Channel(item.source, context.reader(item.source, item.spec, item.camera)) for item in opened
         ]
         return Session(
             run_id,
-            Watch(channels, steps, all_taps),
+            Watch(channels, steps, taps),
             expected={item.source.camera_id: item.source.frame_count for item in opened},
             summary=summary,
             names=names,
             failed=failed,
+            drawings=recorded,
+            on_drawn=hooks.on_drawn,
             resources=opening.pop_all(),
         )
 
@@ -118,9 +120,23 @@ def _named_sources(context: Context, request: WatchRequest) -> list[tuple[str, S
     return named
 
 
-def _overlay(path: Path, opened: Sequence[_Opened], board: Board, names: Names) -> Overlay:
-    """One file; of several sources, one each with the camera's id in its name."""
-    several = len(opened) > 1
-    ids = [item.source.camera_id for item in opened]
-    paths = {camera_id: path.with_stem(f"{path.stem}-{camera_id}") if several else path for camera_id in ids}
-    return Overlay(paths, board.latest, names)
+def _overlays(
+    context: Context, request: WatchRequest, opened: Sequence[_Opened], board: Board, names: Names
+) -> tuple[list[LiveOverlay], list[FootageOverlay]]:
+    """One video; of several sources, one each with the camera's id in its name."""
+    live: list[LiveOverlay] = []
+    recorded: list[FootageOverlay] = []
+    if request.annotate is None:
+        return live, recorded
+    again = replace(request, realtime=False)
+    for item in opened:
+        camera_id = item.source.camera_id
+        path = request.annotate
+        if len(opened) > 1:
+            path = path.with_stem(f"{path.stem}-{camera_id}")
+        if item.source.live:
+            live.append(LiveOverlay(path, camera_id, board.latest, names))
+        else:
+            reopen = functools.partial(context.source, item.spec, again, camera_id)
+            recorded.append(FootageOverlay(path, camera_id, reopen, names))
+    return live, recorded

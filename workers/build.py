@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from pipeline.sources.select import SourceSpec
     from workers.cameras import Camera, CameraStore
     from workers.reader import Reader
-    from workers.session import Session
-    from workers.watch import FrameTap
+    from workers.session import Hooks, Session
 
 CONFIG_VARIABLE = "PINWATCH_CONFIG"
 FOLLOW_GALLERY_S = 0.5
@@ -295,8 +294,9 @@ class Context:
             functools.partial(CropSelector, QualityAssessor(settings.quality), settings.selection),
         )
 
-    def session(self, request: WatchRequest, taps: Sequence[FrameTap] = ()) -> Session:
+    def session(self, request: WatchRequest, hooks: Hooks | None = None) -> Session:
         """Everything that `watch` needs, put together and not yet started."""
         from workers.assemble import assemble
+        from workers.session import Hooks
 
-        return assemble(self, request, request.run_id or uuid.uuid4().hex, taps)
+        return assemble(self, request, request.run_id or uuid.uuid4().hex, hooks or Hooks())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import TracebackType
 
-from pipeline.types import Outcome, Revision, Sighting
+from pipeline.types import Frame, Outcome, Revision, Sighting, TrackedFace
 from workers.names import Names, subject_ids
-from workers.watch import ChannelReport, Watch
+from workers.overlay import FootageOverlay
+from workers.watch import ChannelReport, FrameTap, Watch
 
 KEPT = 1000
 
@@ -25,6 +27,27 @@ class Summary:
         ended = [sighting for sighting in sightings if sighting.revision is Revision.END]
         self.counts.update(sighting.outcome for sighting in ended)
         self.sightings += ended[: max(0, KEPT - len(self.sightings))]
+
+
+def _no_frame(frame: Frame, tracked: Sequence[TrackedFace]) -> None:
+    return None
+
+
+def _nothing_drawn(camera_id: str, frames: int) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Who wants to know how far a session is.
+
+    Attributes:
+        on_frame: Shown every frame with its faces, in the thread of its camera.
+        on_drawn: Told how many frames of a recording's annotated video are done.
+    """
+
+    on_frame: FrameTap = _no_frame
+    on_drawn: Callable[[str, int], None] = _nothing_drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +79,8 @@ class Session:
         summary: A sink of `watch`.
         names: Gives subjects' names.
         failed: Sources that could not even be opened.
+        drawings: Annotated videos to write when all is decided.
+        on_drawn: See :class:`Hooks`.
         resources: What to close; owned from here on.
     """
 
@@ -68,10 +93,14 @@ class Session:
         summary: Summary,
         names: Names,
         failed: Sequence[ChannelReport],
+        drawings: Sequence[FootageOverlay],
+        on_drawn: Callable[[str, int], None],
         resources: ExitStack,
     ) -> None:
         self.expected = expected
         self._failed = failed
+        self._drawings = drawings
+        self._on_drawn = on_drawn
         self._run_id = run_id
         self._watch = watch
         self._summary = summary
@@ -79,8 +108,11 @@ class Session:
         self._resources = resources
 
     def run(self) -> SessionResult:
-        """Block until all sources have ended; see :meth:`Watch.run`."""
+        """Block until all sources have ended and everything is written; see :meth:`Watch.run`."""
         reports = self._watch.run()
+        for drawing in self._drawings:
+            for done in drawing.draw():
+                self._on_drawn(drawing.camera_id, done)
         order = sorted(self._summary.sightings, key=lambda s: (s.camera_id, s.stream_epoch, s.track_id))
         return SessionResult(
             run_id=self._run_id,
@@ -97,5 +129,7 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._resources.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.__exit__(kind, error, trace)

@@ -181,9 +181,9 @@ def test_stopping_leaves_everything_written(
         text=True,
     )
     deadline = time.monotonic() + 60
-    while not video.with_name("v.mp4.part").exists() and time.monotonic() < deadline:
+    while not target.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    time.sleep(1.0)
+    time.sleep(2.0)
     os.kill(process.pid, wanted)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

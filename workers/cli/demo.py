@@ -79,7 +79,6 @@ def _run(inner: Context, folder: Path) -> None:
         sightings=folder / "sightings.jsonl",
         annotate=folder / "annotated.mp4",
         crops=crops,
-        realtime=True,  # decisions are drawn when they are made, as an operator would see them
         run_id=RUN_ID,
     )
     result = run_watch(inner, request)
@@ -151,7 +150,7 @@ def _tell(folder: Path) -> None:
     out.print(
         f"""
 Look at
-  {folder / "annotated.mp4"}      the video with what was known at each moment
+  {folder / "annotated.mp4"}      the video with everybody named or marked
   {folder / "contact-sheet.png"}  the best crop of every track
   {folder / "sightings.jsonl"}    one line a track, for scripts
   {folder / "footage.mp4"}        what was watched

@@ -19,7 +19,7 @@ from pipeline.errors import UsageError
 from pipeline.types import Frame, Outcome, Sighting, TrackedFace
 from workers.build import Context, WatchRequest
 from workers.cli.common import context, err, out, print_json
-from workers.session import Session, SessionResult
+from workers.session import Hooks, Session, SessionResult
 from workers.sighting import as_record
 
 MAX_ROWS = 200
@@ -105,7 +105,7 @@ def run_watch(context: Context, request: WatchRequest) -> SessionResult:
     """Run a session with progress on the terminal; Ctrl-C and SIGTERM end it cleanly."""
     with ExitStack() as stack:
         bars = stack.enter_context(_Bars(context.settings.log.level))
-        session = stack.enter_context(context.session(request, taps=[bars.on_frame]))
+        session = stack.enter_context(context.session(request, Hooks(bars.on_frame, bars.on_drawn)))
         bars.expect(session)
         stack.enter_context(_stopping(session))
         return session.run()
@@ -161,6 +161,10 @@ class _Bars:
         speed = self._progress.tasks[task].speed
         fps = f"{speed:.0f} fps" if speed else ""
         self._progress.update(task, advance=1, faces=self._faces[frame.camera_id], fps=fps)
+
+    def on_drawn(self, camera_id: str, frames: int) -> None:
+        task = self._tasks[camera_id]
+        self._progress.update(task, description=f"{escape(camera_id)}, drawing", completed=frames)
 
 
 def show(result: SessionResult) -> None:
