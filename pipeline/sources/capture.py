@@ -10,7 +10,7 @@ import tenacity
 
 from pipeline.errors import PinwatchError, SourceError, SourceLost
 from pipeline.seams import Clock
-from pipeline.sources.connection import Connect, Connection, Shot
+from pipeline.sources.connection import Connect, Connection, Shot, StreamInfo
 from pipeline.sources.options import LiveOptions
 from pipeline.sources.worker import Worker
 
@@ -50,7 +50,8 @@ class Capture:
     Args:
         name: How the log calls it.
         connect: Opens a connection.
-        begin: Called at each connection's first picture; gives the session's number.
+        begin: Called at each connection's first picture with what the camera says about its stream;
+            gives the session's number.
         deliver: Takes (session number, picture); must not block.
         lost: Told of every failed try and lost connection that will be followed by another try.
         ended: Called once at the end, with the error if there was a final one.
@@ -62,7 +63,7 @@ class Capture:
         name: str,
         connect: Connect,
         *,
-        begin: Callable[[], int],
+        begin: Callable[[StreamInfo], int],
         deliver: Callable[[int, Shot], None],
         lost: Callable[[], None],
         ended: Callable[[BaseException | None], None],
@@ -86,6 +87,10 @@ class Capture:
     def start(self) -> None:
         """Begin; once."""
         self._worker.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end, without waiting."""
+        self._closed.set()
 
     def close(self) -> None:
         """Ask the thread to end and wait for it a moment.
@@ -132,9 +137,10 @@ class Capture:
             if shot is None:
                 continue
             if session is None:
-                session = self._begin()
+                info = connection.info
+                session = self._begin(info)
                 self._patient = True
-                log.info("camera connected", camera=self._name, session=session, stream=connection.info)
+                log.info("camera connected", camera=self._name, session=session, stream=info)
             if self._clock.monotonic_s() - since_s > self._stable_s:
                 self._backoff.reset()
             self._deliver(session, shot)

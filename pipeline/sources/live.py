@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from pipeline.seams import Clock
 from pipeline.sources.capture import Capture
 from pipeline.sources.channel import Channel, DropCounter
-from pipeline.sources.connection import Connect, Shot
+from pipeline.sources.connection import Connect, Shot, StreamInfo
 from pipeline.sources.options import LiveOptions
 from pipeline.sources.timeline import NS, RateLimit
 from pipeline.types import Frame
@@ -40,14 +40,13 @@ class LiveBase(ABC, Generic[T]):
         *,
         options: LiveOptions,
         drops: DropCounter,
-        rate_hz: float,
         rate_limit_hz: float | None,
         clock_offset_s: float,
     ) -> None:
         self._camera_id = camera_id
         self._next_epoch = next_epoch
         self._drops = drops
-        self._rate_hz = min(rate_hz, rate_limit_hz or rate_hz)
+        self._nominal_hz = NOMINAL_RATE_HZ
         self._rate_limit_hz = rate_limit_hz
         self._limit = RateLimit(rate_limit_hz)
         self._offset_ns = round(clock_offset_s * NS)
@@ -64,7 +63,8 @@ class LiveBase(ABC, Generic[T]):
 
     @property
     def rate_hz(self) -> float:
-        return self._rate_hz
+        """What the camera says once it is connected, :data:`NOMINAL_RATE_HZ` before; at most the limit."""
+        return min(self._nominal_hz, self._rate_limit_hz or self._nominal_hz)
 
     @property
     def dropped_by_cause(self) -> dict[str, int]:
@@ -93,6 +93,8 @@ class LiveBase(ABC, Generic[T]):
         """End `frames` at once; safe from another thread and twice."""
         self._closed.set()
         self._channel.close()
+        for capture in self._captures():
+            capture.stop()
 
     @abstractmethod
     def _captures(self) -> list[Capture]: ...
@@ -129,7 +131,6 @@ class LiveSource(LiveBase[Shot]):
         options: Timeouts, waits and buffers.
         clock: Measures how long connections last.
         drops: Shared with the connection, which counts broken frames there.
-        rate_hz: Nominal frames per second, for those who plan with it.
         rate_limit_hz: Take at most this many frames a second; ``None`` takes all.
         clock_offset_s: Added to the capture times: minus the known delay of this camera.
     """
@@ -143,7 +144,6 @@ class LiveSource(LiveBase[Shot]):
         options: LiveOptions,
         clock: Clock,
         drops: DropCounter | None = None,
-        rate_hz: float = NOMINAL_RATE_HZ,
         rate_limit_hz: float | None = None,
         clock_offset_s: float = 0.0,
     ) -> None:
@@ -152,14 +152,13 @@ class LiveSource(LiveBase[Shot]):
             next_epoch,
             options=options,
             drops=drops or DropCounter(),
-            rate_hz=rate_hz,
             rate_limit_hz=rate_limit_hz,
             clock_offset_s=clock_offset_s,
         )
         self._capture = Capture(
             camera_id,
             connect,
-            begin=self._begin_epoch,
+            begin=self._begin,
             deliver=lambda epoch, shot: self._offer(epoch, shot.pts_ns, shot),
             lost=lambda: None,
             ended=self._channel.finish,
@@ -169,6 +168,10 @@ class LiveSource(LiveBase[Shot]):
 
     def _captures(self) -> list[Capture]:
         return [self._capture]
+
+    def _begin(self, info: StreamInfo) -> int:
+        self._nominal_hz = info.rate_hz
+        return self._begin_epoch()
 
     def _frame(self, epoch: int, item: Shot) -> Frame:
         at_ns = item.captured_at_ns + self._offset_ns

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 
 import structlog
@@ -10,8 +9,8 @@ import structlog
 from pipeline.seams import Clock
 from pipeline.sources.capture import Capture
 from pipeline.sources.channel import DropCounter
-from pipeline.sources.connection import Connect, Shot
-from pipeline.sources.live import NOMINAL_RATE_HZ, LiveBase, NextEpoch
+from pipeline.sources.connection import Connect, Shot, StreamInfo
+from pipeline.sources.live import LiveBase, NextEpoch
 from pipeline.sources.options import LiveOptions
 from pipeline.sources.pairing import Pair, Pairer
 from pipeline.types import Frame
@@ -34,7 +33,6 @@ class PairedSource(LiveBase[Pair]):
         options: Timeouts, waits, buffers and the pairing's tolerance.
         clock: Measures how long connections last.
         drops: Shared with the main connection, which counts broken frames there.
-        rate_hz: Nominal frames per second of the substream.
         rate_limit_hz: Take at most this many pairs a second; ``None`` takes all.
         clock_offset_s: Added to the capture times: minus the known delay of this camera.
     """
@@ -49,7 +47,6 @@ class PairedSource(LiveBase[Pair]):
         options: LiveOptions,
         clock: Clock,
         drops: DropCounter | None = None,
-        rate_hz: float = NOMINAL_RATE_HZ,
         rate_limit_hz: float | None = None,
         clock_offset_s: float = 0.0,
     ) -> None:
@@ -58,13 +55,13 @@ class PairedSource(LiveBase[Pair]):
             next_epoch,
             options=options,
             drops=drops or DropCounter(),
-            rate_hz=rate_hz,
             rate_limit_hz=rate_limit_hz,
             clock_offset_s=clock_offset_s,
         )
         self._pairer = Pairer(options.pair_tolerance_s, options.pair_fallback_s, self._drops)
         self._lock = threading.Lock()
         self._epoch = 0
+        self._sub_sessions = 0
         self._was_alone = False
         self._main = Capture(
             camera_id,
@@ -79,7 +76,7 @@ class PairedSource(LiveBase[Pair]):
         self._sub = Capture(
             f"{camera_id} (substream)",
             connect_sub,
-            begin=itertools.count().__next__,
+            begin=self._begin_sub,
             deliver=self._deliver_sub,
             lost=self._lose_sub,
             ended=self._end_sub,
@@ -91,11 +88,16 @@ class PairedSource(LiveBase[Pair]):
     def _captures(self) -> list[Capture]:
         return [self._main, self._sub]
 
-    def _begin_main(self) -> int:
+    def _begin_main(self, _info: StreamInfo) -> int:
         with self._lock:
             self._epoch = self._begin_epoch()
             self._pairer.restart()
             return self._epoch
+
+    def _begin_sub(self, info: StreamInfo) -> int:
+        self._nominal_hz = info.rate_hz
+        self._sub_sessions += 1
+        return self._sub_sessions
 
     def _deliver_main(self, _epoch: int, shot: Shot) -> None:
         with self._lock:

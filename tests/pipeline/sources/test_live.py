@@ -122,13 +122,20 @@ class TestDropping:
         assert dropped["stale"] >= sum(gaps) - len(gaps)
 
     def test_the_rate_limit_thins_out_and_counts(self, fast: LiveOptions) -> None:
-        source = live(FakeCamera(period_s=0.005), fast, rate_limit_hz=20.0, rate_hz=25.0)
+        source = live(FakeCamera(period_s=0.005), fast, rate_limit_hz=20.0)
         assert source.rate_hz == 20
         frames = take(source, 8)
         source.close()
         lasted_s = (frames[-1].pts_ns - frames[0].pts_ns) / 1e9
         assert 7 / lasted_s == pytest.approx(20, rel=0.25)
         assert source.dropped_by_cause["rate_limit"] > 10
+
+    def test_the_nominal_rate_is_the_cameras_own_once_it_is_known(self, fast: LiveOptions) -> None:
+        source = live(FakeCamera(period_s=0.02), fast)
+        assert source.rate_hz == 25
+        take(source, 1)
+        assert source.rate_hz == pytest.approx(50)
+        source.close()
 
     def test_the_clock_offset_is_added(self, fast: LiveOptions) -> None:
         source = live(FakeCamera(), fast, clock_offset_s=-3600.0)
