@@ -1,9 +1,12 @@
 """How well a face can be recognised from one picture: a number with reasons.
 
 The number is a product of factors in 0..1, one a cause, so that whoever asks why a crop was passed
-over gets an answer. The factors of size, pose and border need only the detection; since none
-exceeds 1 their product is a *ceiling*: a face whose ceiling is below the best so far cannot win,
-and its crop need not be cut at all.
+over gets an answer. The factors of size, pose, border and the detector's confidence need only the
+detection; since none exceeds 1 their product is a *ceiling*: a face whose ceiling is below the best
+so far cannot win, and its crop need not be cut at all.
+
+The defaults are fitted to what an embedder makes of photographs of one person of which one was
+shrunk, blurred, moved, darkened or overexposed: each factor follows the similarity that is left.
 """
 
 from __future__ import annotations
@@ -21,34 +24,43 @@ from pipeline.types import CROP_SIZE_PX, ByteArray, Face, FloatArray, Quality, c
 
 _EYES, _MOUTH = ARCFACE_TEMPLATE[:2].mean(axis=0), ARCFACE_TEMPLATE[3:].mean(axis=0)
 _SIDE_PER_EYE_MOUTH = CROP_SIZE_PX / float(_MOUTH[1] - _EYES[1])
-_NOSE_REST = float((ARCFACE_TEMPLATE[2, 1] - _EYES[1]) / (_MOUTH[1] - _EYES[1]))
+_NOSE_REST = 0.55  # the nose tip's way from eyes to mouth when the head is level, as detectors see it
 _NOSE_DEPTH_IN_HALF_EYES = 0.8  # how far the nose tip stands out: about 25 of 31 mm
 _NOSE_DEPTH_IN_EYE_MOUTH = 0.35  # about 25 of 72 mm
+_FREE_TURN_DEG = 15.0  # turns that cost an embedder nothing
+_BLOWN_OUT = 250  # luma from which a sensor has no detail left
+_FACE_ROWS, _FACE_COLUMNS = slice(28, 104), slice(24, 88)  # of a crop: eyebrows to chin, no background
 
 
 @dataclass(frozen=True, slots=True)
 class QualityOptions:
-    """What makes a face unusable, and where a cause stops mattering.
+    """What makes a face unusable, and from where on a cause stops mattering.
 
     Attributes:
         min_size_px: Smaller faces are ``too_small``; `full_size_px` and more lose nothing.
         min_sharpness: Less is ``blurred``; `full_sharpness` and more loses nothing. Variance of
             the Laplacian of the aligned crop's luma.
+        min_score: Faces of which the detector is less sure are ``unsure``; `full_score` and more
+            lose nothing.
         max_yaw_deg: Turned further to a side is ``turned_away``; so is `max_pitch_deg` up or down.
-        min_exposure: A darker mean luma is ``too_dark``, one above `max_exposure` ``too_bright``.
+        min_exposure: A darker mean luma is ``too_dark``; `full_exposure` and more loses nothing.
+        max_blown_out: A larger share of saturated pixels in the face is ``too_bright``.
         min_visible: Share of the face box inside the frame; less is ``cut_off``.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
-    min_size_px: float = 24.0
-    full_size_px: float = 96.0
-    min_sharpness: float = 12.0
-    full_sharpness: float = 150.0
-    max_yaw_deg: float = 60.0
+    min_size_px: float = 20.0
+    full_size_px: float = 64.0
+    min_sharpness: float = 10.0
+    full_sharpness: float = 100.0
+    min_score: float = 0.6
+    full_score: float = 0.9
+    max_yaw_deg: float = 70.0
     max_pitch_deg: float = 50.0
-    min_exposure: float = 25.0
-    max_exposure: float = 235.0
+    min_exposure: float = 6.0
+    full_exposure: float = 30.0
+    max_blown_out: float = 0.7
     min_visible: float = 0.75
 
 
@@ -107,11 +119,16 @@ def _visible(bbox: FloatArray, frame_shape: Sequence[int]) -> float:
     return inside_w * inside_h / area
 
 
-def _log_ramp(value: float, full: float) -> float:
-    """1 from `full` on, falling by a quarter with each halving, 0 at a sixteenth."""
+def _fading(value: float, full: float, loss_per_halving: float) -> float:
+    """1 from `full` on, less by `loss_per_halving` with each halving, never below 0."""
     if value <= 0:
         return 0.0
-    return min(1.0, max(0.0, 1.0 + math.log2(value / full) / 4))
+    return min(1.0, max(0.0, 1.0 + loss_per_halving * math.log2(value / full)))
+
+
+def _excess(angle_deg: float, max_deg: float) -> float:
+    """0 for turns that cost nothing, 1 at `max_deg`."""
+    return max(0.0, abs(angle_deg) - _FREE_TURN_DEG) / max(max_deg - _FREE_TURN_DEG, 1e-6)
 
 
 class QualityAssessor:
@@ -126,14 +143,18 @@ class QualityAssessor:
         size = length * _SIDE_PER_EYE_MOUTH
         visible = _visible(face.bbox, frame_shape)
         o = self._options
-        yaw_share, pitch_share = yaw / o.max_yaw_deg, pitch / o.max_pitch_deg
-        pose = max(0.0, 1.0 - (yaw_share**2 + pitch_share**2) / 2)
-        ceiling = _log_ramp(size, o.full_size_px) * pose * visible
-        reasons = tuple(self._geometry_reasons(size, yaw, pitch, visible))
+        turned = _excess(yaw, o.max_yaw_deg) ** 2 + _excess(pitch, o.max_pitch_deg) ** 2
+        sure = min(1.0, max(0.0, (face.score - 0.5) / (o.full_score - 0.5)))
+        ceiling = _fading(size, o.full_size_px, 0.25) * max(0.0, 1.0 - turned) * sure * visible
+        reasons = tuple(self._geometry_reasons(size, yaw, pitch, visible, face.score))
         return Geometry(ceiling, reasons, size, yaw, pitch, visible)
 
-    def _geometry_reasons(self, size: float, yaw: float, pitch: float, visible: float) -> Iterator[str]:
+    def _geometry_reasons(
+        self, size: float, yaw: float, pitch: float, visible: float, score: float
+    ) -> Iterator[str]:
         o = self._options
+        if score < o.min_score:
+            yield "unsure"
         if size < o.min_size_px:
             yield "too_small"
         if abs(yaw) > o.max_yaw_deg or abs(pitch) > o.max_pitch_deg:
@@ -141,13 +162,13 @@ class QualityAssessor:
         if visible < o.min_visible:
             yield "cut_off"
 
-    def _pixel_reasons(self, sharpness: float, exposure: float) -> Iterator[str]:
+    def _pixel_reasons(self, sharpness: float, exposure: float, blown_out: float) -> Iterator[str]:
         o = self._options
         if sharpness < o.min_sharpness:
             yield "blurred"
         if exposure < o.min_exposure:
             yield "too_dark"
-        if exposure > o.max_exposure:
+        if blown_out > o.max_blown_out:
             yield "too_bright"
 
     def assess(self, face: Face, crop_rgb: ByteArray, frame_shape: Sequence[int]) -> Quality:
@@ -166,7 +187,9 @@ class QualityAssessor:
         luma = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY)
         sharpness = float(np.var(cv2.Laplacian(luma, cv2.CV_16S)))
         exposure = float(luma.mean())
-        lit = min(1.0, max(0.0, min(exposure, 255.0 - exposure) / 64.0))
-        value = geometry.ceiling * _log_ramp(sharpness, self._options.full_sharpness) * lit
-        reasons = geometry.reasons + tuple(self._pixel_reasons(sharpness, exposure))
+        blown_out = float((luma[_FACE_ROWS, _FACE_COLUMNS] >= _BLOWN_OUT).mean())
+        o = self._options
+        lit = _fading(exposure, o.full_exposure, 0.2) * (1.0 - blown_out**2)
+        value = geometry.ceiling * _fading(sharpness, o.full_sharpness, 0.2) * lit
+        reasons = geometry.reasons + tuple(self._pixel_reasons(sharpness, exposure, blown_out))
         return Quality(value, reasons, geometry.size_px, sharpness, geometry.yaw_deg, exposure)
