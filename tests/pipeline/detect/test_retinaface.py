@@ -87,14 +87,14 @@ def test_openvino_and_torch_find_the_same_faces(
         assert_same_faces(a, b, atol_px=0.02)
 
 
-def test_resnet50_is_the_same_network_in_openvino_and_torch(resnet50: VerifiedModel) -> None:
+def test_resnet50_is_the_same_network_in_openvino_and_torch(
+    resnet50: VerifiedModel, random_resnet50: RetinaFaceDetector
+) -> None:
     """Raw outputs, since random weights need not propose anything; RGB and normalised as published."""
-    from pipeline.detect.retinaface import _load
-
     rng = np.random.default_rng(3)
     batch = rng.integers(0, 256, (2, 64, 96, 3), np.uint8)
-    in_openvino = _load(resnet50, RetinaFaceOptions())(batch)
-    in_torch = _load(resnet50, RetinaFaceOptions(runtime="torch"))(batch)
+    in_openvino = random_resnet50._network(batch)
+    in_torch = RetinaFaceDetector(resnet50, RetinaFaceOptions(runtime="torch"))._network(batch)
     rgb = batch[..., ::-1].astype(np.float64) / 255
     normal = (rgb - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     with torch.inference_mode():
@@ -106,15 +106,15 @@ def test_resnet50_is_the_same_network_in_openvino_and_torch(resnet50: VerifiedMo
 
 
 @pytest.mark.assets
-def test_mobile_takes_bgr_less_the_mean(mobile: VerifiedModel, crowd: list[ByteArray]) -> None:
-    from pipeline.detect.retinaface import _load
-
+def test_mobile_takes_bgr_less_the_mean(
+    mobile: VerifiedModel, trained_mobile: RetinaFaceDetector, crowd: list[ByteArray]
+) -> None:
     batch = crowd[0][None, 480:800, 160:800].copy()
     plain = batch.astype(np.float32) - np.array([104, 117, 123], np.float32)
     with torch.inference_mode():
         expected = build_module(mobile)(torch.from_numpy(plain.transpose(0, 3, 1, 2).copy()))
         swapped = build_module(mobile)(torch.from_numpy(plain[..., ::-1].transpose(0, 3, 1, 2).copy()))
-    scores = _load(mobile, RetinaFaceOptions())(batch)[1]
+    scores = trained_mobile._network(batch)[1]
     np.testing.assert_allclose(scores, expected[1].numpy(), atol=1e-4)
     assert np.abs(scores - swapped[1].numpy()).max() > 0.1
 
