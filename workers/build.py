@@ -230,9 +230,9 @@ class Context:
         cards, settings = self.catalogue(), self.settings
         embedder = cards.card(settings.embedder.name, ModelKind.EMBEDDER)
         purifier = cards.card(settings.purifier, ModelKind.PURIFIER)
-        for entry in embedder.thresholds:
-            if entry.purifier == purifier.architecture:
-                return Thresholds(entry.match, entry.margin, settings.decision.votes)
+        found = embedder.thresholds_for(purifier)
+        if found is not None:
+            return Thresholds(found.match, found.margin, settings.decision.votes)
         return replace(_UNSET, votes=settings.decision.votes)
 
     def replica(self, follow: bool) -> GalleryReplica:
