@@ -36,7 +36,7 @@ class YuNetOptions:
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
-    size_px: int = 736
+    size_px: int = 672
     min_score: float = 0.4
     max_iou: float = 0.3
     threads: int = 1
