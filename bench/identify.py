@@ -182,8 +182,9 @@ def outcomes(
 
 
 def run(context: Context, protocol: Protocol) -> list[str]:
+    enroller = context.enroller()
     started = time.perf_counter()
-    imported = import_items(Plan(protocol.enrolled, ()), context.enroller())
+    imported = import_items(Plan(protocol.enrolled, ()), enroller)
     import_s = time.perf_counter() - started
     index = FaissIndex(context.store().snapshot(context.template_key()))
     thresholds = context.thresholds()

@@ -22,6 +22,7 @@ _FACE_OF_TILE = 1 / 8
 """Faces larger than this share of a tile's side are placed well enough in the whole picture."""
 _SAME_FACE_IOU = 0.3
 _BORDER = 0.5
+"""Of a side, on both ends: the picture then takes half of what is searched."""
 
 
 def find_faces(image_bgr: ByteArray, detector: Detector) -> list[Face]:
@@ -66,9 +67,13 @@ def _search(image_bgr: ByteArray, detector: Detector) -> list[Face]:
 
 def _with_border(image_bgr: ByteArray, detector: Detector) -> list[Face]:
     """Search once more from further away: a face that fills the picture is missed otherwise."""
-    rows, columns = (round(side * _BORDER) for side in image_bgr.shape[:2])
-    framed = cv2.copyMakeBorder(image_bgr, rows, rows, columns, columns, cv2.BORDER_CONSTANT)
-    return [_moved(face, -columns, -rows) for face in detector.detect([np.asarray(framed, np.uint8)])[0]]
+    small = _resized(image_bgr, min(1.0, TILE_PX / max(image_bgr.shape[:2])))
+    height, width = small.shape[:2]
+    rows, columns = round(height * _BORDER), round(width * _BORDER)
+    framed = cv2.copyMakeBorder(small, rows, rows, columns, columns, cv2.BORDER_CONSTANT)
+    found = detector.detect([np.asarray(framed, np.uint8)])[0]
+    back_x, back_y = image_bgr.shape[1] / width, image_bgr.shape[0] / height
+    return [_moved(face, -columns, -rows).scaled(back_x, back_y) for face in found]
 
 
 def _in_tiles(image_bgr: ByteArray, detector: Detector) -> list[Face]:

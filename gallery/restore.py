@@ -118,9 +118,7 @@ def _digest(archive: zipfile.ZipFile, photo: PhotoRecord) -> str:
 def _replace_database(fresh: Path, target: Path, wait_s: float) -> None:
     if target.exists():
         _let_go(target, wait_s)
-        kept = target.with_name(KEPT_AS)
-        kept.unlink(missing_ok=True)
-        kept.hardlink_to(target)
+        shutil.copyfile(target, target.with_name(KEPT_AS))
     fresh.replace(target)
     sync(target.parent)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,10 +71,17 @@ class Context:
     Args:
         environment: Where ``PINWATCH_CONFIG`` is looked up.
         clock: Time.
+        on_settings: Told the settings when they are read.
     """
 
-    def __init__(self, environment: Mapping[str, str] = os.environ, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str] = os.environ,
+        clock: Clock | None = None,
+        on_settings: Callable[[Settings], None] = lambda settings: None,
+    ) -> None:
         self._environment = environment
+        self._on_settings = on_settings
         self._overrides: dict[str, Any] = {}
         self._config: Path | None = None
         self._resources = ExitStack()
@@ -96,7 +103,9 @@ class Context:
 
     @functools.cached_property
     def settings(self) -> Settings:
-        return load_settings(self.config_file, self._overrides)
+        settings = load_settings(self.config_file, self._overrides)
+        self._on_settings(settings)
+        return settings
 
     # Models
 

@@ -46,7 +46,7 @@ class DetectorSettings(Section):
     """
 
     name: str = "yunet"
-    size_px: int = Field(default=736, ge=64, le=4096, multiple_of=32)
+    size_px: int = Field(default=672, ge=64, le=4096, multiple_of=32)
     min_score: float = Field(default=0.4, gt=0, lt=1)
     photo_size_px: int = Field(default=640, ge=64, le=4096, multiple_of=32)
     photo_min_score: float = Field(default=0.6, gt=0, lt=1)

@@ -24,7 +24,9 @@ _UNTIMED = frozenset({"mpjpeg", "mjpeg", "h264", "hevc"})
 """Formats without time stamps: FFmpeg numbers their frames at a made-up rate."""
 
 _RTSP = frozenset({"rtsp", "rtsps"})
-_LOOK_UP_S = 0.5
+_LOOK_UP_S = 0.7
+"""How long a read may take; fits no usual time between two pictures, since a picture that is just
+arriving when a read is given up is lost."""
 
 
 class StreamConnection:

@@ -36,7 +36,7 @@ def pattern(person: int, variation: int = 0, strength: float = 0.5) -> FloatArra
     signs = chance.permuted(np.tile([-1.0, 1.0], (CELLS, CELLS, 8)), axis=2)
     texture = signs.reshape(CELLS, CELLS, 4, 4).transpose(0, 2, 1, 3).reshape(4 * CELLS, 4 * CELLS)
     fine = cells.repeat(4, axis=0).repeat(4, axis=1) + 40 * texture[..., None]
-    return np.clip(fine, 35, 255).astype(np.float32)
+    return np.asarray(np.clip(fine, 35, 255), np.float32)
 
 
 def draw_face(cells: FloatArray, side_px: int = 112) -> ByteArray:

@@ -7,6 +7,8 @@ import shutil
 import stat
 import threading
 import zipfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -185,6 +187,23 @@ def test_a_lost_photograph_does_not_stop_a_backup_but_is_told(filled: GallerySto
 def test_a_backup_that_cannot_be_written_is_a_storage_error(filled: GalleryStore, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot write the backup"):
         backup(filled.database, tmp_path / "nowhere" / "gallery.backup")
+
+
+def test_a_full_disk_keeps_the_former_backup_and_the_former_gallery(
+    filled: GalleryStore, tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    target = tmp_path / "gallery.backup"
+    backup(filled.database, target)
+    former = target.read_bytes()
+    with full_disk(50_000), pytest.raises(StorageError):
+        backup(filled.database, target)
+    assert target.read_bytes() == former
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    before = contents(tmp_path / "data")
+    with full_disk(50_000), pytest.raises(StorageError, match="cannot restore"):
+        restore(target, tmp_path / "data", force=True)
+    assert contents(tmp_path / "data") == before
+    assert not list((tmp_path / "data").glob(".restore-*"))
 
 
 def test_an_export_can_be_imported_again(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,14 @@ from gallery.index import FaissIndex
 from gallery.records import Added, NewTemplate, PhotoRecord, Snapshot
 from gallery.store import GalleryStore
 from gallery.tables import templates
-from pipeline.errors import GalleryCorrupt, SubjectExists, SubjectNotFound, TemplateKeyMismatch, UsageError
+from pipeline.errors import (
+    GalleryCorrupt,
+    StorageError,
+    SubjectExists,
+    SubjectNotFound,
+    TemplateKeyMismatch,
+    UsageError,
+)
 from pipeline.types import Embedding, Face, TemplateKey, Thresholds
 from tests.gallery.fakes import KEY, OTHER_KEY
 
@@ -232,6 +241,19 @@ def test_a_photograph_that_was_changed_or_lost_is_named(store: GalleryStore) -> 
     path.unlink()
     with pytest.raises(GalleryCorrupt, match=f"{path.name} cannot be read"):
         store.photos.read(photo(1)[0])
+
+
+def test_a_full_disk_refuses_a_photograph_and_the_gallery_is_as_before(
+    store: GalleryStore, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    add(store, "Ada", 1)
+    data = bytes(200_000)
+    large = PhotoRecord(hashlib.sha256(data).hexdigest(), "jpg", "large.jpg", 10, 20, len(data))
+    with full_disk(100_000), pytest.raises(StorageError, match="cannot keep the photograph"):
+        store.add("Bo", template(2), large, data)
+    assert [subject.name for subject in store.subjects()] == ["Ada"]
+    assert (store.epoch(), store.sweep()) == (1, 0)
+    assert store.add("Bo", template(2), large, data).new
 
 
 def test_a_damaged_vector_is_refused(store: GalleryStore) -> None:

@@ -46,8 +46,9 @@ class Feed:
 
     def _on_sample(self, sink):
         sample = sink.emit("pull-sample")
+        now = Gst.SystemClock.obtain().get_time()
         for deliver in tuple(self._watchers):
-            deliver(sample)
+            deliver(sample, now)
         return Gst.FlowReturn.OK
 
     def _on_end(self, _bus, _message):
@@ -67,7 +68,7 @@ class Mount:
         self.factory = GstRtspServer.RTSPMediaFactory()
         self.factory.set_shared(True)
         self.factory.set_launch(
-            "( appsrc name=feed is-live=true do-timestamp=true format=time ! "
+            "( appsrc name=feed is-live=true format=time ! "
             f"videoscale ! video/x-raw,width={width},height={height} ! {X264} key-int-max={gop} ! "
             "video/x-h264,profile=baseline ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
         )
@@ -77,12 +78,14 @@ class Mount:
 
     def _on_configure(self, _factory, media):
         source = media.get_element().get_by_name("feed")
-        media.connect("unprepared", self._feed.watch(lambda sample: self._push(source, sample)))
+        media.connect("unprepared", self._feed.watch(lambda sample, now: self._push(source, sample, now)))
 
-    def _push(self, source, sample):
-        if not self.paused:
-            buffer = sample.get_buffer().copy()
-            buffer.pts = buffer.dts = Gst.CLOCK_TIME_NONE
+    def _push(self, source, sample, now):
+        if not self.paused and now > source.get_base_time() > 0:  # it has begun to play
+            # A buffer of its own with the same pixels: copy() only adds a reference.
+            buffer = sample.get_buffer().copy_region(Gst.BufferCopyFlags.MEMORY, 0, 2**64 - 1)
+            # The same moment for both mounts, however long this process is kept waiting in between.
+            buffer.pts = now - source.get_base_time()
             source.set_property("caps", sample.get_caps())
             source.emit("push-buffer", buffer)
 

@@ -78,9 +78,10 @@ class TestPlaying:
             source = guard(camera(server.url(), replace(options, stall_s=5.0), transport))
             frames = take(source, 5)
         numbers = [read_number(frame.image_bgr) for frame in frames]
-        assert numbers == list(range(numbers[0], numbers[0] + 5))
+        lost = numbers[-1] - numbers[0] - 4
+        assert numbers == sorted(set(numbers))
         assert {frame.stream_epoch for frame in frames} == {1}
-        assert source.dropped_by_cause == {}
+        assert lost == source.dropped_by_cause.get("corrupt", 0) <= 1
 
     def test_frames_are_stamped_when_they_are_taken(
         self, server: RtspServer, options: LiveOptions, guard: Guard

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipeline.types import Embedding, EmbeddedFace, FaceCrop, TemplateKey, TrackEnded, TrackKey
+from pipeline.types import EmbeddedFace, Embedding, FaceCrop, TemplateKey, TrackEnded, TrackKey
 
 KEY = TemplateKey("embedder@00000000", "none")
 

@@ -14,6 +14,8 @@ from pipeline.redact import redact
 from workers.build import Context
 from workers.cli import cameras, config, demo, doctor, gallery, identify, models, pin, watch
 from workers.cli.common import App, err, out
+from workers.config import LogSettings
+from workers.logs import configure
 
 INTERRUPTED = 130
 
@@ -52,7 +54,8 @@ app.add_typer(config.app, name="config")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program; ends the process with 0, 1 (the work failed), 2 (usage or configuration)."""
-    context = Context()
+    configure(LogSettings())
+    context = Context(on_settings=lambda settings: configure(settings.log))
     try:
         app(args=arguments, obj=context)
     except PinwatchError as error:
