@@ -29,6 +29,28 @@ _LOOK_UP_S = 0.7
 arriving when a read is given up is lost."""
 
 
+class _Life:
+    """Signs of life: since when no picture has come."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._reading_since_s = self._heard_s = self._seen_s = clock.monotonic_s()
+
+    def heard(self) -> None:
+        """A read has ended, with a packet or without."""
+        self._reading_since_s, self._heard_s = self._heard_s, self._clock.monotonic_s()
+
+    def seen(self) -> None:
+        """The packet that was heard has completed a picture."""
+        # A read that takes all its time ends with what FFmpeg had held back, perhaps since the read began.
+        held_back = self._heard_s - self._reading_since_s >= _LOOK_UP_S
+        self._seen_s = self._reading_since_s if held_back else self._heard_s
+
+    def silent_s(self) -> float:
+        """How long it is at most since the last picture arrived."""
+        return self._heard_s - self._seen_s
+
+
 class StreamConnection:
     """An open network stream.
 
@@ -83,16 +105,17 @@ class StreamConnection:
         # Threads that each decode a frame would hold every frame back until the next few have come.
         self._stream.codec_context.thread_type = av.codec.context.ThreadType.SLICE
         self._stream.codec_context.copy_opaque = True
-        last_s = self._clock.monotonic_s()
+        life = _Life(self._clock)
         for packet in self._packets():
+            life.heard()
             if packet is None:
                 yield None
             else:
                 packet.opaque = self._clock.now_ns()
                 for frame in decoded(packet, self._drops):
-                    last_s = self._clock.monotonic_s()
+                    life.seen()
                     yield self._shot(frame)
-            if self._clock.monotonic_s() - last_s >= self._stall_s:
+            if life.silent_s() >= self._stall_s:
                 raise SourceLost(f"{self._address} has sent no whole picture for {self._stall_s:g} s")
 
     def close(self) -> None:

@@ -73,7 +73,8 @@ def test_a_silent_substream_falls_back_and_comes_back(
     source.close()
     assert alone.stream_epoch == again.stream_epoch == 1
     assert later.detection_bgr is not None
-    assert read_number(later.image_bgr) == read_number(later.detection_bgr)
+    # By arrival: the substream's new connection has not told the camera's time yet.
+    assert abs(read_number(later.image_bgr) - read_number(later.detection_bgr)) <= 1
     assert any("detecting on the main stream" in entry["event"] for entry in logs)
 
 
