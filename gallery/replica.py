@@ -10,6 +10,8 @@ from gallery.store import GalleryStore
 from pipeline.seams import Clock, GalleryIndex
 from pipeline.types import TemplateKey, Thresholds
 
+EXPIRE_S = 60.0
+
 
 class FollowingIndex(GalleryIndex, Protocol):
     """An index that can be brought up to date."""
@@ -27,6 +29,8 @@ class GalleryReplica:
         clock: Time.
         poll_s: How often to ask the database whether its epoch has grown; ``None`` never asks: a
             recording is decided against the gallery as it was when the run began.
+        expire: Ends memberships of watch lists whose time is up; called every :data:`EXPIRE_S` while
+            the database is followed.
     """
 
     def __init__(
@@ -35,14 +39,17 @@ class GalleryReplica:
         index: FollowingIndex,
         thresholds: Callable[[int], Thresholds],
         clock: Clock,
+        *,
         poll_s: float | None,
+        expire: Callable[[], object] = lambda: None,
     ) -> None:
         self._store = store
         self._index = index
         self._thresholds_at = thresholds
         self._clock = clock
         self._poll_s = poll_s
-        self._asked_at_s = clock.monotonic_s()
+        self._expire = expire
+        self._asked_at_s = self._expired_at_s = clock.monotonic_s()
         self.thresholds = thresholds(index.gallery_epoch)
 
     @property
@@ -63,6 +70,9 @@ class GalleryReplica:
         if self._poll_s is None or now_s - self._asked_at_s < self._poll_s:
             return
         self._asked_at_s = now_s
+        if now_s - self._expired_at_s >= EXPIRE_S:
+            self._expired_at_s = now_s
+            self._expire()
         if self._store.epoch() != self._index.gallery_epoch:
             self._index.apply(self._store.delta(self._index.key, self._index.gallery_epoch))
             self.thresholds = self._thresholds_at(self._index.gallery_epoch)

@@ -6,6 +6,7 @@ verbs that need no network start at once.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import os
 import uuid
@@ -249,9 +250,16 @@ class Context:
         from gallery.index import FaissIndex
         from gallery.replica import GalleryReplica
 
+        self._expire_lists()
         index = FaissIndex(self.store().snapshot(self.template_key()))
         poll_s = FOLLOW_GALLERY_S if follow else None
-        return GalleryReplica(self.store(), index, self.thresholds, self.clock, poll_s)
+        return GalleryReplica(
+            self.store(), index, self.thresholds, self.clock, poll_s=poll_s, expire=self._expire_lists
+        )
+
+    def _expire_lists(self) -> None:
+        """End what is over on the watch lists, in an epoch of its own: decisions never ask the clock."""
+        self.lists().expire(dt.datetime.fromtimestamp(self.clock.now_ns() / 1e9, dt.UTC))
 
     def identifier(self) -> Identifier:
         from gallery.identify import Identifier

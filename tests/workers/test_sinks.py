@@ -42,9 +42,12 @@ def test_a_full_disk_is_an_error_that_names_the_file(
     tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
 ) -> None:
     path = tmp_path / "sightings.jsonl"
-    with JsonlSink(path, names) as sink, full_disk(2000), pytest.raises(StorageError, match="sightings.jsonl"):
-        for _ in range(100):
-            sink.write([SIGHTING])
+    with (
+        JsonlSink(path, names) as sink,
+        full_disk(2000),
+        pytest.raises(StorageError, match=r"sightings\.jsonl"),
+    ):
+        sink.write([SIGHTING] * 100)
 
 
 def test_the_board_forgets_a_track_that_has_ended() -> None:
