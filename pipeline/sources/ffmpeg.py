@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Literal
 
 import av
 from av.container import InputContainer
@@ -22,7 +21,6 @@ from pipeline.errors import SourceError, SourceLost, SourceNotFound, SourceUnrea
 from pipeline.sources.channel import DropCounter
 
 DEFAULT_RATE_HZ = 25.0
-Threading = Literal["AUTO", "SLICE", "FRAME", "NONE"]
 
 _NO_ACCESS = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
 _NOT_VIDEO = (av.error.InvalidDataError, av.error.LookupError, av.error.PatchWelcomeError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,7 +61,8 @@ class FileSource:
         path: The file.
         camera_id: Whose frames these are; by default the file's stem.
         started_at_ns: Wall-clock time of the first frame, nanoseconds since 1970 UTC, if known.
-        threads: Decoder threads; 0 lets FFmpeg choose by the number of processors.
+        threads: Decoder threads; ``None`` takes half of the processors, which leaves the rest to the
+            consumer, and 0 lets FFmpeg choose as if nobody else had work to do.
 
     Raises:
         SourceNotFound: there is no such file.
@@ -70,12 +72,17 @@ class FileSource:
     live = False
 
     def __init__(
-        self, path: Path, *, camera_id: str | None = None, started_at_ns: int | None = None, threads: int = 0
+        self,
+        path: Path,
+        *,
+        camera_id: str | None = None,
+        started_at_ns: int | None = None,
+        threads: int | None = None,
     ) -> None:
         self._path = path
         self._camera_id = camera_id or path.stem
         self._started_at_ns = started_at_ns
-        self._threads = threads
+        self._threads = max(1, len(os.sched_getaffinity(0)) // 2) if threads is None else threads
         self._drops = DropCounter()
         self._closed = threading.Event()
         self._channels: list[Channel[Frame]] = []

@@ -31,13 +31,13 @@ class FootageOptions:
         started_at_ns: Wall-clock time of the first frame, nanoseconds since 1970 UTC, if known.
         image_rate_hz: Frames per second of a folder of images.
         realtime: Deliver frames no faster than they were recorded.
-        threads: Decoder threads; 0 lets FFmpeg choose.
+        threads: Decoder threads; ``None``: half of the processors, 0: as FFmpeg chooses.
     """
 
     started_at_ns: int | None = None
     image_rate_hz: float = 1.0
     realtime: bool = False
-    threads: int = 0
+    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ class TestContractWithStart(FrameSourceContract):
 
 
 class TestFrames:
-    @pytest.mark.parametrize("threads", [0, 1, 3])
-    def test_every_frame_comes_once_and_in_order(self, tmp_path: Path, threads: int) -> None:
+    @pytest.mark.parametrize("threads", [None, 0, 1, 3])
+    def test_every_frame_comes_once_and_in_order(self, tmp_path: Path, threads: int | None) -> None:
         path = write_numbered_video(tmp_path / "numbered.mp4", 60, (320, 180))
         source = FileSource(path, threads=threads)
         assert numbers(source) == list(range(60))
