@@ -77,11 +77,14 @@ class Watch:
             PinwatchError: what a step failed with.
         """
         threads = [
-            threading.Thread(target=self._run_step, args=pair, name=pair[0].name) for pair in self._steps
+            threading.Thread(target=self._run_step, args=pair, name=pair[0].name, daemon=True)
+            for pair in self._steps
         ]
         self._subscribe()
         threads += [
-            threading.Thread(target=self._read, args=pair, name=f"read-{pair[0].source.camera_id}")
+            threading.Thread(
+                target=self._read, args=pair, name=f"read-{pair[0].source.camera_id}", daemon=True
+            )
             for pair in zip(self._channels, self.reports, strict=True)
         ]
         for thread in threads:
@@ -102,13 +105,13 @@ class Watch:
             self._bus.consumer(step.name, step.inputs)
 
     def _join(self, threads: Sequence[threading.Thread]) -> None:
-        for thread in threads:
-            while thread.is_alive():
-                try:
-                    thread.join()
-                except KeyboardInterrupt:
-                    log.warning("stopping: what was seen so far is still being written")
-                    self.stop()
+        """Wait for all; Ctrl-C ends the cameras and waits on, a second one gives up."""
+        try:
+            _wait_for(threads)
+        except KeyboardInterrupt:
+            log.warning("stopping: what was seen so far is still being written; Ctrl-C again gives it up")
+            self.stop()
+            _wait_for(threads)
 
     def _run_step(self, step: Step, output: Topic | None) -> None:
         try:
@@ -163,3 +166,8 @@ class Watch:
             self._failure = self._failure or error
         self._bus.close()
         self.stop()
+
+
+def _wait_for(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join()
