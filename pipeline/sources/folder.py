@@ -115,11 +115,11 @@ class FolderSource:
 
 
 def _list_images(path: Path) -> list[Path]:
-    if not path.exists():
-        raise SourceNotFound(f"there is no folder {path}; check the path")
-    if not path.is_dir():
-        raise SourceUnreadable(f"{path} is not a folder; give a folder of images")
     try:
+        if not path.exists():
+            raise SourceNotFound(f"there is no folder {path}; check the path")
+        if not path.is_dir():
+            raise SourceUnreadable(f"{path} is not a folder; give a folder of images")
         names = [child for child in path.iterdir() if child.suffix.lower() in IMAGE_SUFFIXES]
     except OSError as error:
         reason = f"{path} cannot be listed: {error.strerror}; check its permissions"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -72,6 +74,22 @@ def make_video(tmp_path: Path) -> MakeVideo:
 def fast() -> LiveOptions:
     """Short waits."""
     return FAST
+
+
+@pytest.fixture
+def unprivileged() -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """``with unprivileged():`` is not root, who may read everything."""
+
+    @contextlib.contextmanager
+    def nobody() -> Iterator[None]:
+        before = os.geteuid()
+        os.seteuid(65534 if before == 0 else before)
+        try:
+            yield
+        finally:
+            os.seteuid(before)
+
+    return nobody
 
 
 def _source_threads() -> list[str]:
