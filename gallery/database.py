@@ -102,7 +102,11 @@ class Database:
 
 def sqlite_engine(path: Path, *, busy_timeout_s: float) -> Engine:
     """An engine whose transactions begin when we say so and whose errors are ours."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_timeout_s})
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": busy_timeout_s},
+        hide_parameters=True,  # errors would quote them, and addresses of cameras hold passwords
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

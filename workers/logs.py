@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
 
 import structlog
 
-from pipeline.redact import redact
+from pipeline.redact import redact_event
 from workers.config import LogSettings
 
 
@@ -20,10 +19,6 @@ class _CurrentStderr:
 
     def flush(self) -> None:
         sys.stderr.flush()
-
-
-def _redacted(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def configure(settings: LogSettings) -> None:
@@ -38,7 +33,7 @@ def configure(settings: LogSettings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _redacted,
+            redact_event,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.level.upper())),
