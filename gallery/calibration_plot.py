@@ -24,16 +24,16 @@ def plot_distributions(measured: Distributions, point: OperatingPoint | None, ta
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for histogram, label, colour in (
-        (measured.impostor, "different people", "tab:red"),
-        (measured.genuine, "the same person", "tab:blue"),
+        (measured.impostor, f"different people ({measured.impostor_pairs:,} pairs)", "tab:red"),
+        (measured.genuine, f"the same person ({measured.genuine.count:,} comparisons)", "tab:blue"),
     ):
         edges, shares = histogram.coarse(_BINS)
-        axes.stairs(shares, edges, fill=True, alpha=0.5, color=colour, label=f"{label} ({histogram.count:,})")
+        axes.stairs(shares, edges, fill=True, alpha=0.5, color=colour, label=label)
     if point is not None:
         axes.axvline(point.threshold, color="black", linestyle="--", label=_label(point))
     axes.set(xlabel="similarity (cosine)", ylabel="share of comparisons", xlim=(-0.6, 1.0), yscale="log")
     axes.set_title(f"{measured.subjects} subjects, {measured.templates} templates, {measured.key.model_id}")
-    axes.legend()
+    axes.legend(loc="upper left")
     try:
         figure.savefig(target, dpi=120)
     except (OSError, ValueError) as error:
