@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
-from collections.abc import Sequence
+import itertools
+from collections.abc import Container, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -110,14 +110,16 @@ def _named_sources(context: Context, request: WatchRequest) -> list[tuple[str, S
             "nothing to watch: name a video, a folder, an address or a camera, or add cameras with "
             "`pinwatch cameras add`"
         )
-    used: Counter[str] = Counter()
-    named = []
+    named: dict[str, SourceSpec] = {}
     for spec in specs:
-        camera_id = camera_id_of(spec)
-        used[camera_id] += 1
-        number = used[camera_id]
-        named.append((camera_id if number == 1 else f"{camera_id}-{number}", spec))
-    return named
+        named[_free_id(camera_id_of(spec), named)] = spec
+    return list(named.items())
+
+
+def _free_id(wanted: str, taken: Container[str]) -> str:
+    """`wanted`, or with the first number behind it that makes it unlike those taken."""
+    numbered = (f"{wanted}-{number}" for number in itertools.count(2))
+    return next(name for name in itertools.chain([wanted], numbered) if name not in taken)
 
 
 def _overlays(

@@ -108,11 +108,14 @@ def test_several_sources_one_of_them_broken(pinwatch: Run, short: Path, tmp_path
     """The broken one is named and makes the exit code 1; the other is watched to its end."""
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(short.read_bytes()[:3000])
-    copy = tmp_path / "again.mp4"
-    shutil.copy(short, copy)
-    done = pinwatch("watch", short, copy, "--json")
+    taken, same = tmp_path / "short-2.mp4", tmp_path / "elsewhere" / "short.mp4"
+    same.parent.mkdir()
+    for copy in (taken, same):
+        shutil.copy(short, copy)
+    done = pinwatch("watch", short, taken, same, "--json")
     assert done.code == 0, done.err
-    assert {line["camera_id"] for line in done.lines} == {"short", "again"}
+    assert {line["camera_id"] for line in done.lines} == {"short", "short-2", "short-3"}
+    assert len({line["decision_id"] for line in done.lines}) == len(done.lines)
     done = pinwatch("watch", short, broken)
     assert done.code == 1
     assert "broken" in done.err
