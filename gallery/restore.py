@@ -111,10 +111,6 @@ def _verified_photos(
     return photos
 
 
-def _digest(archive: zipfile.ZipFile, photo: PhotoRecord) -> str:
-    return hashlib.sha256(archive.read(member_name(photo))).hexdigest()
-
-
 def _replace_database(fresh: Path, target: Path, wait_s: float) -> None:
     if target.exists():
         _let_go(target, wait_s)

@@ -55,8 +55,5 @@ class CropStep:
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error.strerror}") from error
 
-    def flush(self) -> None:
-        return None
-
     def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
         return read

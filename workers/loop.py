@@ -1,7 +1,8 @@
 """The loop that runs any step on any bus.
 
-At least once: process, flush the producer, flush the step's own sinks, and only then commit, and
-only as far as the step says that it will never need to look back. A message that cannot be decoded
+At least once: process (whatever the step writes by itself is durable when that returns), flush the
+producer, and only then commit, and only as far as the step says that it will never need to look
+back. A message that cannot be decoded
 goes to the dead-letter topic, with where it lay and why, and the next one is served.
 """
 
@@ -57,11 +58,10 @@ class Step(Protocol):
     def batch_size(self) -> int: ...
 
     def process(self, batch: Sequence[Arrived]) -> Iterable[Outgoing]:
-        """Handle messages in order, and say what to send."""
-        ...
+        """Handle messages in order, and say what to send.
 
-    def flush(self) -> None:
-        """Make durable whatever this step itself writes; called before every commit."""
+        Whatever the step itself writes is durable when the last of the result has been taken.
+        """
         ...
 
     def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
@@ -85,7 +85,6 @@ def run(bus: Bus, step: Step, stop: threading.Event) -> None:
         for outgoing in step.process(_decode_all(received, producer, step.name)):
             producer.send(outgoing.topic, encode(outgoing.message))
         producer.flush()
-        step.flush()
         read.update({item.partition: item.offset + 1 for item in received})
         consumer.commit(step.committable(read))
 

@@ -66,9 +66,6 @@ class EmbedStep:
                 case other:
                     raise _unexpected(other, self.name)
 
-    def flush(self) -> None:
-        return None
-
     def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
         return read
 
@@ -145,12 +142,14 @@ class MatchStep:
 
     def _on_end(self, ended: TrackEnded) -> Outgoing:
         track = self._open.pop(ended.key, None)
-        verdict = decide(track.evidence() if track else [], self._gallery.index, self._gallery.thresholds)
+        verdict = self._decide(track)
         number = track.revisions if track else 0
         return self._sighting(TrackFacts.of_ended(ended), Revision.END, number, verdict)
 
-    def _decide(self, track: _OpenTrack) -> Verdict:
-        return decide(track.evidence(), self._gallery.index, self._gallery.thresholds)
+    def _decide(self, track: _OpenTrack | None) -> Verdict:
+        """On all of a track's evidence; a track of which no crop came has none."""
+        evidence = track.evidence() if track else []
+        return decide(evidence, self._gallery.index, self._gallery.thresholds)
 
     def _sighting(self, facts: TrackFacts, revision: Revision, number: int, verdict: Verdict) -> Outgoing:
         sighting = make_sighting(
@@ -163,9 +162,6 @@ class MatchStep:
             gallery_epoch=self._gallery.index.gallery_epoch,
         )
         return Outgoing(Topic.SIGHTINGS, sighting)
-
-    def flush(self) -> None:
-        return None
 
     def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
         """Up to the first message of the oldest track still open: its evidence is rebuilt from there."""
@@ -202,9 +198,6 @@ class RecordStep:
         for sink in self._sinks:
             sink.write(sightings)
         return ()
-
-    def flush(self) -> None:
-        return None
 
     def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
         return read
