@@ -22,9 +22,9 @@ import numpy.typing as npt
 from gallery.histogram import Histogram
 from gallery.records import Snapshot
 from pipeline.errors import UsageError
+from pipeline.evidence import ERRORS_NEEDED
 from pipeline.types import FloatArray, TemplateKey
 
-ERRORS_NEEDED = 30
 _PROBES_AT_ONCE = 256
 
 

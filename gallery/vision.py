@@ -74,7 +74,8 @@ def embed_photo_crops(crops_rgb: Sequence[ByteArray], embedder: FaceEmbedder) ->
     """One embedding a crop of a photograph: the mean of the crop's own and its mirror image's.
 
     A photograph gives one crop, where a track gives several; the mirror image is the second opinion
-    that it lacks, and costs little where faces are few.
+    that it lacks, and costs little where faces are few. Where the purification shift is measured, it
+    is the mean of the two as well.
     """
     crops = list(crops_rgb)
     both = embedder.embed(crops + [np.ascontiguousarray(crop[:, ::-1]) for crop in crops])
@@ -87,4 +88,10 @@ def _mean(one: Embedding, other: Embedding) -> Embedding:
     norm = float(np.linalg.norm(total))
     if norm < 1e-3:  # a crop that is the opposite of its mirror image shows no face
         return one
-    return Embedding((total / norm).astype(np.float32), one.key, one.purification_shift)
+    return Embedding((total / norm).astype(np.float32), one.key, _mean_shift(one, other))
+
+
+def _mean_shift(one: Embedding, other: Embedding) -> float | None:
+    if one.purification_shift is None or other.purification_shift is None:
+        return None
+    return (one.purification_shift + other.purification_shift) / 2

@@ -8,15 +8,19 @@ threshold that was set on single crops.
 
 Besides, every crop votes by itself, for a subject or for *unknown*: a single lucky crop among
 others that look like nobody must not name a stranger.
+
+Where attack evidence was measured, too much of it outranks whatever the similarities say: nobody is
+named, and the candidate stays for the operator to see.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipeline.evidence import track_evidence
 from pipeline.seams import GalleryIndex
 from pipeline.types import Embedding, Match, Outcome, Thresholds, Verdict
 
@@ -42,16 +46,38 @@ def decide(evidence: Sequence[WeightedEmbedding], index: GalleryIndex, threshold
     Args:
         evidence: The track's crops in the order of their sequence; may be empty.
         index: The gallery to compare with.
-        thresholds: When a similarity names somebody.
+        thresholds: When a similarity names somebody, and when a face is a suspected attack.
 
     Returns:
-        `low_quality` without evidence; else `known`, `ambiguous` or `unknown`. The candidate is the
-        nearest subject wherever the gallery has one. Similarities are rounded to 6 decimals: beyond
-        those, float32 sums depend on the machine.
+        `low_quality` without evidence; `suspected_attack` if the attack evidence was measured and is
+        above its threshold; else `known`, `ambiguous` or `unknown`. The candidate is the nearest
+        subject wherever the gallery has one. Similarities and attack evidence are rounded to 6
+        decimals: beyond those, float32 sums depend on the machine.
 
     Raises:
         TemplateKeyMismatch: a crop was embedded by another model than the gallery's templates.
     """
+    verdict = _decide_who(evidence, index, thresholds)
+    return _with_attack_evidence(verdict, track_evidence(evidence), thresholds.evidence)
+
+
+def _with_attack_evidence(verdict: Verdict, measured: float | None, threshold: float | None) -> Verdict:
+    """The verdict with its attack evidence, which outranks it if it is above the threshold."""
+    if measured is None or threshold is None or measured <= threshold:
+        return replace(verdict, attack_evidence=measured)
+    return replace(
+        verdict,
+        outcome=Outcome.SUSPECTED_ATTACK,
+        subject_id=None,
+        attack_evidence=measured,
+        reason=f"purification changes the face by {measured:.3f}, more than {threshold:.3f}",
+    )
+
+
+def _decide_who(
+    evidence: Sequence[WeightedEmbedding], index: GalleryIndex, thresholds: Thresholds
+) -> Verdict:
+    """The outcome by the similarities alone."""
     if not evidence:
         return _without_candidate(Outcome.LOW_QUALITY, thresholds, "no crop was good enough to compare")
     ranked = _search_fused(evidence, index)

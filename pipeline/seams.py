@@ -121,7 +121,10 @@ class FaceEmbedder(Protocol):
     def dim(self) -> int: ...
 
     def embed(self, crops_rgb: Sequence[ByteArray]) -> list[Embedding]:
-        """One unit vector a crop, uint8 (112, 112, 3) each; independent of the batch mates, to the bit."""
+        """One unit vector a crop, uint8 (112, 112, 3) each; independent of the batch mates, to the bit.
+
+        Every embedding says its `purification_shift` where this embedder measures it, or none does.
+        """
         ...
 
 

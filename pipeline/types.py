@@ -233,7 +233,7 @@ class Embedding:
     Attributes:
         vector: float32 (D,), Euclidean norm 1 within 1e-3.
         key: Which embedder, purifier and alignment made it.
-        purification_shift: 1 - cosine between the embeddings with and without purification;
+        purification_shift: 1 - cosine between the embeddings with and without purification, 0..2;
             ``None`` where it was not measured.
     """
 
@@ -247,6 +247,8 @@ class Embedding:
         norm = float(np.linalg.norm(self.vector))
         if not math.isclose(norm, 1.0, abs_tol=1e-3):
             raise ValueError(f"an embedding must have unit norm, got {norm:.4f}")
+        if self.purification_shift is not None and not 0.0 <= self.purification_shift <= 2.0:
+            raise ValueError(f"purification_shift must be 0..2, got {self.purification_shift}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -291,7 +293,7 @@ class Revision(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """When a similarity names somebody.
+    """When a similarity names somebody, and when a face is a suspected attack.
 
     Attributes:
         match: A candidate at or above this similarity may be named.
@@ -299,6 +301,8 @@ class Thresholds:
         votes: ... and if crops with at least this share of the track's quality name it by themselves.
         by_subject: Overrides of `match` for subjects on watch lists that set their own.
         origin: Where the numbers come from, for the record: ``card`` or ``calibration:<id>``.
+        evidence: Attack evidence above it is a suspected attack, 0..2; ``None``: not calibrated, so
+            that nothing is.
     """
 
     match: float
@@ -306,6 +310,7 @@ class Thresholds:
     votes: float = 0.5
     by_subject: Mapping[str, float] = field(default_factory=dict)
     origin: str = "card"
+    evidence: float | None = None
 
     def for_subject(self, subject_id: str) -> float:
         return self.by_subject.get(subject_id, self.match)
@@ -313,7 +318,10 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a track's evidence says; `reason` is one plain sentence for the operator."""
+    """What a track's evidence says; `reason` is one plain sentence for the operator.
+
+    `attack_evidence` is 0..2, see ``pipeline.evidence``; ``None`` where it was not measured.
+    """
 
     outcome: Outcome
     subject_id: str | None
@@ -325,6 +333,7 @@ class Verdict:
     threshold_origin: str
     votes: float
     reason: str
+    attack_evidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

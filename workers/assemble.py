@@ -43,7 +43,7 @@ def assemble(context: Context, request: WatchRequest, run_id: str, hooks: Hooks)
         PinwatchError: a source, a model or the gallery cannot be opened, or a file not written.
     """
     with ExitStack() as opening:
-        embedder = context.embedder()
+        embedder = context.with_evidence(context.embedder())
         opened, failed = _open_sources(context, request, opening)
         follow = any(item.source.live for item in opened)
         replica = context.replica(follow)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.clock import SystemClock
-from pipeline.errors import UsageError
+from pipeline.errors import ConfigError, UsageError
 from pipeline.seams import Clock, Detector, FaceEmbedder, FrameSource
 from pipeline.types import TemplateKey, Thresholds
-from workers.config import Settings, load_settings
+from workers.config import NO_PURIFIER, Settings, load_settings
 
 if TYPE_CHECKING:
     from audit.sightings import SightingStore
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gallery.replica import GalleryReplica
     from gallery.store import GalleryStore
     from gallery.vision import Vision
-    from pipeline.models import Catalogue
+    from pipeline.models import Catalogue, ModelCard
     from pipeline.sources.select import SourceSpec
     from workers.cameras import Camera, CameraStore
     from workers.reader import Reader
@@ -141,16 +141,44 @@ class Context:
     @functools.cache  # noqa: B019
     def embedder(self) -> FaceEmbedder:
         """Purifier and embedder as one."""
+        return self._embedder_behind(self.settings.purifier)
+
+    def _embedder_behind(self, purifier: str) -> FaceEmbedder:
         from pipeline.embed.load import load_embedder
         from pipeline.models import ModelKind
 
-        catalogue, settings = self.catalogue(), self.settings
+        catalogue, wanted = self.catalogue(), self.settings.embedder
         return load_embedder(
-            catalogue.open(settings.embedder.name, ModelKind.EMBEDDER),
-            catalogue.open(settings.purifier, ModelKind.PURIFIER),
+            catalogue.open(wanted.name, ModelKind.EMBEDDER),
+            catalogue.open(purifier, ModelKind.PURIFIER),
             device=self.device(),
-            threads=settings.embedder.threads,
+            threads=wanted.threads,
         )
+
+    def with_evidence(self, embedder: FaceEmbedder) -> FaceEmbedder:
+        """For faces that are decided on: `embedder`, measuring attack evidence beside if it is wanted.
+
+        Templates are made without it: who is enrolled is looked at by whoever enrolls.
+
+        Raises:
+            ConfigError: the settings insist on evidence, and there is no purifier to compare with.
+        """
+        if not self._wants_evidence():
+            return embedder
+        from pipeline.embed.evidence import EvidenceEmbedder
+
+        return EvidenceEmbedder(embedder, self._embedder_behind(NO_PURIFIER))
+
+    def _wants_evidence(self) -> bool:
+        enabled = self.settings.evidence.enabled
+        _, purifier = self._cards()
+        purified = purifier.architecture != NO_PURIFIER
+        if enabled is True and not purified:
+            raise ConfigError(
+                "evidence.enabled is true, but without a purifier there is no attack evidence: "
+                "set purifier, or evidence.enabled to auto"
+            )
+        return purified if enabled == "auto" else enabled
 
     @functools.cache  # noqa: B019
     def device(self) -> str:
@@ -170,12 +198,18 @@ class Context:
 
     def template_key(self) -> TemplateKey:
         """What embeddings are made by, told from the cards alone: no network is loaded."""
+        embedder, purifier = self._cards()
+        return TemplateKey(embedder.model_id, purifier.model_id)
+
+    def _cards(self) -> tuple[ModelCard, ModelCard]:
+        """Those of embedder and purifier."""
         from pipeline.models import ModelKind
 
         cards, settings = self.catalogue(), self.settings
-        embedder = cards.card(settings.embedder.name, ModelKind.EMBEDDER)
-        purifier = cards.card(settings.purifier, ModelKind.PURIFIER)
-        return TemplateKey(embedder.model_id, purifier.model_id)
+        return (
+            cards.card(settings.embedder.name, ModelKind.EMBEDDER),
+            cards.card(settings.purifier, ModelKind.PURIFIER),
+        )
 
     # The database
 
@@ -216,34 +250,33 @@ class Context:
         Raises:
             UsageError: none of them says.
         """
-        decision = self.settings.decision
-        stored = self.store().thresholds(self.template_key(), self._card_thresholds(), epoch)
+        decision, card = self.settings.decision, self._card_thresholds()
+        evidence = card.evidence if decision.evidence is None else decision.evidence
+        stored = self.store().thresholds(self.template_key(), card, epoch)
         if decision.match is None and decision.margin is None:
             if stored.origin == _UNSET.origin:
                 raise UsageError(
                     f"the card of {self.settings.embedder.name} has no thresholds behind this purifier: "
                     "run `pinwatch gallery calibrate --save`, or set decision.match and decision.margin"
                 )
-            return stored
+            return replace(stored, evidence=evidence)
         return Thresholds(
             match=stored.match if decision.match is None else decision.match,
             margin=stored.margin if decision.margin is None else decision.margin,
             votes=stored.votes,
             by_subject=stored.by_subject,
             origin="settings",
+            evidence=evidence,
         )
 
     def _card_thresholds(self) -> Thresholds:
         """Those of the embedder's card behind this kind of purifier."""
-        from pipeline.models import ModelKind
-
-        cards, settings = self.catalogue(), self.settings
-        embedder = cards.card(settings.embedder.name, ModelKind.EMBEDDER)
-        purifier = cards.card(settings.purifier, ModelKind.PURIFIER)
+        embedder, purifier = self._cards()
+        votes = self.settings.decision.votes
         found = embedder.thresholds_for(purifier)
         if found is not None:
-            return Thresholds(found.match, found.margin, settings.decision.votes)
-        return replace(_UNSET, votes=settings.decision.votes)
+            return Thresholds(found.match, found.margin, votes, evidence=found.evidence)
+        return replace(_UNSET, votes=votes)
 
     def replica(self, follow: bool) -> GalleryReplica:
         """The gallery to match against; `follow` applies changes while it is in use."""
@@ -264,8 +297,9 @@ class Context:
     def identifier(self) -> Identifier:
         from gallery.identify import Identifier
 
-        replica = self.replica(follow=False)
-        return Identifier(self.vision(), replica.index, replica.thresholds)
+        replica, vision = self.replica(follow=False), self.vision()
+        vision = replace(vision, embedder=self.with_evidence(vision.embedder))
+        return Identifier(vision, replica.index, replica.thresholds)
 
     def enroller(self, options: EnrollOptions | None = None) -> Enroller:
         from gallery.enroll import Enroller

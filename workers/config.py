@@ -25,6 +25,8 @@ from pipeline.select import SelectionOptions
 from pipeline.sources.options import LiveOptions
 from pipeline.track import TrackerOptions
 
+NO_PURIFIER = "none"
+
 
 class Section(BaseModel):
     """Base of every section: frozen, and no key beside the known ones."""
@@ -68,11 +70,31 @@ class EmbedderSettings(Section):
 
 
 class DecisionSettings(Section):
-    """When a similarity names somebody; what is not set comes from calibration, else from the card."""
+    """When a similarity names somebody; what is not set comes from calibration, else from the card.
+
+    Attributes:
+        match: Cosine similarity from which a candidate may be named.
+        margin: ... if it leads the next subject by at least this much.
+        votes: ... and if crops with at least this share of the track's quality name it by themselves.
+        evidence: Attack evidence above it is a suspected attack; comes from the card, and where that
+            does not say either, nothing is suspected.
+    """
 
     match: float | None = Field(default=None, gt=-1, lt=1)
     margin: float | None = Field(default=None, ge=0, lt=1)
     votes: float = Field(default=0.5, ge=0, le=1)
+    evidence: float | None = Field(default=None, ge=0, le=2)
+
+
+class EvidenceSettings(Section):
+    """Whether attack evidence is measured: how far purification moves the embeddings of a face.
+
+    Attributes:
+        enabled: ``auto`` measures it wherever there is a purifier, at the cost of one more embedding a
+            crop; ``false`` never does; ``true`` does, and refuses to run without a purifier.
+    """
+
+    enabled: bool | Literal["auto"] = "auto"
 
 
 class LogSettings(Section):
@@ -101,12 +123,13 @@ class Settings(BaseSettings):
     device: str = Field(default="auto", pattern=r"auto|cpu|cuda(:\d+)?")
     detector: DetectorSettings = DetectorSettings()
     embedder: EmbedderSettings = EmbedderSettings()
-    purifier: str = "none"
+    purifier: str = NO_PURIFIER
     quality: QualityOptions = QualityOptions()
     tracker: TrackerOptions = TrackerOptions()
     selection: SelectionOptions = SelectionOptions()
     live: LiveOptions = LiveOptions()
     decision: DecisionSettings = DecisionSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -111,7 +111,7 @@ def make_sighting(
         frames=facts.frames,
         crops=facts.crops,
         dropped_by_cause=facts.dropped_by_cause,
-        attack_evidence=None,
+        attack_evidence=verdict.attack_evidence,
         detector=facts.detector_id,
         embedder=embedder_key.model_id,
         purifier=embedder_key.purifier_id,

@@ -102,16 +102,21 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class CardThresholds:
-    """At which similarity an embedder names somebody, and on what that was measured.
+    """At which similarity an embedder names somebody, when it suspects an attack, and on what that rests.
 
     Attributes:
-        purifier: Architecture of the purifier that it was measured behind (``none``, ``pin_topk``).
+        purifier: What it was measured behind: the name of a purifier's card, or an architecture, for all
+            purifiers of that kind (``none``, ``pin_topk``).
         match: Cosine similarity from which a candidate may be named.
         margin: ... if it leads the next subject by this much.
         fmr: False match rate (1:1, different people) at `match` on `data`.
         fnmr: False non-match rate (1:1, same person) at `match` on `data`.
         impostor_pairs: How many pairs of different people `fmr` rests on.
         data: The photographs, in words.
+        evidence: Attack evidence above it is a suspected attack, 0..2; ``None`` where it was not
+            calibrated, as are the two that follow.
+        evidence_far: False alarm rate at `evidence`: the share of unattacked tracks above it.
+        evidence_negatives: How many unattacked tracks `evidence_far` rests on.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
@@ -123,12 +128,28 @@ class CardThresholds:
     fnmr: float
     impostor_pairs: int
     data: str
+    evidence: float | None = None
+    evidence_far: float | None = None
+    evidence_negatives: int | None = None
 
     def __post_init__(self) -> None:
+        self._check_evidence()
         if not -1.0 <= self.match <= 1.0:
             raise ValueError(f"match must be a cosine similarity, got {self.match}")
         if self.margin < 0.0:
             raise ValueError(f"margin must not be negative, got {self.margin}")
+
+    def _check_evidence(self) -> None:
+        if self.evidence is None and self.evidence_far is None and self.evidence_negatives is None:
+            return
+        if self.evidence is None or self.evidence_far is None or self.evidence_negatives is None:
+            raise ValueError("evidence, evidence_far and evidence_negatives must be given together")
+        if not 0.0 <= self.evidence <= 2.0:
+            raise ValueError(f"evidence must be 1 - cosine, 0..2, got {self.evidence}")
+        if not 0.0 < self.evidence_far < 1.0:
+            raise ValueError(f"evidence_far must be between 0 and 1, got {self.evidence_far}")
+        if self.evidence_negatives < 1:
+            raise ValueError(f"evidence_negatives must be positive, got {self.evidence_negatives}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +166,7 @@ class ModelCard:
         files: The first one's checksum is part of :attr:`model_id`. Empty for ``none``.
         input: What the network takes; ``None`` for purifiers, which take and give crops.
         dim: Length of an embedding; ``None`` for other kinds.
-        thresholds: Embedders only, one entry per purifier architecture.
+        thresholds: Embedders only, one entry for each purifier or kind of purifier.
         options: What else the loader needs (anchors, strides, score thresholds).
     """
 
@@ -177,9 +198,9 @@ class ModelCard:
         return f"{self.name}@{self.files[0].sha256[:8]}" if self.files else self.name
 
     def thresholds_for(self, purifier: ModelCard) -> CardThresholds | None:
-        """The entry measured behind purifiers of this architecture, ``None`` where there is none."""
-        fitting = (entry for entry in self.thresholds if entry.purifier == purifier.architecture)
-        return next(fitting, None)
+        """The entry measured behind this purifier, else behind its kind; ``None`` where there is none."""
+        by_purifier = {entry.purifier: entry for entry in self.thresholds}
+        return by_purifier.get(purifier.name) or by_purifier.get(purifier.architecture)
 
 
 def card_document(card: ModelCard) -> dict[str, Any]:

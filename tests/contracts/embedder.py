@@ -47,6 +47,14 @@ class EmbedderContract:
         one, other = embedder.embed([crops[0], crops[0]])
         assert np.array_equal(one.vector, other.vector)
 
+    def test_the_shift_is_measured_for_all_or_none_and_company_does_not_change_a_bit(
+        self, embedder: FaceEmbedder, crops: list[ByteArray]
+    ) -> None:
+        together = [embedding.purification_shift for embedding in embedder.embed(crops)]
+        alone = [embedder.embed([crop])[0].purification_shift for crop in crops]
+        assert together == alone
+        assert len({shift is None for shift in together}) == 1
+
     def test_different_faces_differ(self, embedder: FaceEmbedder, crops: list[ByteArray]) -> None:
         one, other = embedder.embed([crops[0], crops[1]])
         assert not np.allclose(one.vector, other.vector, atol=1e-3)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gallery.enroll import Enroller
 from gallery.identify import BATCH, Identifier
 from gallery.index import FaissIndex
 from gallery.store import GalleryStore
-from pipeline.types import Outcome, Thresholds
-from tests.gallery.fakes import KEY, make_vision, pattern, picture, write_person, write_picture
+from pipeline.embed.evidence import EvidenceEmbedder
+from pipeline.types import ByteArray, Embedding, Outcome, TemplateKey, Thresholds
+from tests.gallery.fakes import (
+    KEY,
+    PatternEmbedder,
+    make_vision,
+    pattern,
+    picture,
+    write_person,
+    write_picture,
+)
 
 
 @pytest.fixture
@@ -72,6 +84,45 @@ def test_answers_do_not_depend_on_the_neighbours(identifier: Identifier, tmp_pat
     together = [answer.faces[0].verdict for answer in identifier.identify(photos)]
     alone = [next(identifier.identify([photo])).faces[0].verdict for photo in photos]
     assert together == alone
+
+
+class OddRowsEmbedder(PatternEmbedder):
+    """Behind a purifier that takes every even row away, where :func:`attack` is."""
+
+    def embed(self, crops_rgb: Sequence[ByteArray]) -> list[Embedding]:
+        return super().embed([np.ascontiguousarray(crop[1::2]) for crop in crops_rgb])
+
+
+def attack(photo_bgr: ByteArray) -> ByteArray:
+    """The photograph with the faces' even rows upside down."""
+    changed = photo_bgr.copy()
+    face = changed[60:172, 100:212]
+    face[::2] = face[::2][::-1]
+    return changed
+
+
+def test_an_attacked_photograph_is_suspected_and_keeps_its_candidate(
+    store: GalleryStore, thresholds: Thresholds, tmp_path: Path
+) -> None:
+    key = TemplateKey("fake@1", "odd-rows@1")
+    vision = replace(make_vision(key), embedder=OddRowsEmbedder(key))
+    Enroller(store, vision, thresholds).enroll("Ada", [write_person(tmp_path / "Ada.png", 1)])
+    index = FaissIndex(store.snapshot(key))
+    probing = replace(vision, embedder=EvidenceEmbedder(vision.embedder, PatternEmbedder(KEY)))
+    identifier = Identifier(probing, index, replace(thresholds, evidence=0.2))
+    photo = picture([(pattern(1, 2), 112, (100, 60))])
+    clean = write_picture(tmp_path / "clean.png", photo)
+    attacked = write_picture(tmp_path / "attacked.png", attack(photo))
+    said = [answer.faces[0].verdict for answer in identifier.identify([clean, attacked])]
+    assert [(verdict.outcome, verdict.subject_id, verdict.candidate_id) for verdict in said] == [
+        (Outcome.KNOWN, "s1", "s1"),
+        (Outcome.SUSPECTED_ATTACK, None, "s1"),
+    ]
+    assert said[0].attack_evidence is not None
+    assert said[1].attack_evidence is not None
+    assert said[0].attack_evidence < 0.2 < said[1].attack_evidence
+    usual = Identifier(vision, index, thresholds).identify([clean])
+    assert next(usual).faces[0].verdict == replace(said[0], attack_evidence=None)
 
 
 def test_answers_come_as_they_are_asked_for(identifier: Identifier, tmp_path: Path) -> None:

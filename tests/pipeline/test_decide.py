@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +91,55 @@ def test_crops_that_cancel_out_are_unknown() -> None:
 def test_a_watch_list_can_be_stricter() -> None:
     strict = Thresholds(match=0.5, margin=0.1, by_subject={"ada": 0.999})
     assert decide([crop(1, 0.1, 0)], ADA_AND_BO, strict).outcome is Outcome.UNKNOWN
+
+
+def measured(*values: float, shift: float, quality: float = 1.0) -> WeightedEmbedding:
+    return WeightedEmbedding(Embedding(unit(*values), KEY, shift), quality)
+
+
+WITH_EVIDENCE = Thresholds(match=0.5, margin=0.1, evidence=0.4)
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [(1, 0.1, 0), (1, 0.95, 0), (0.3, 0, 1)],
+    ids=["known", "ambiguous", "unknown"],
+)
+def test_a_suspected_attack_outranks_the_others_and_keeps_the_candidate(
+    vector: tuple[float, float, float],
+) -> None:
+    usual = decide([crop(*vector)], ADA_AND_BO, WITH_EVIDENCE)
+    verdict = decide([measured(*vector, shift=0.7)], ADA_AND_BO, WITH_EVIDENCE)
+    assert verdict.outcome is Outcome.SUSPECTED_ATTACK
+    assert (verdict.subject_id, verdict.candidate_id) == (None, "ada")
+    assert verdict.attack_evidence == 0.7
+    assert verdict.reason == "purification changes the face by 0.700, more than 0.400"
+    said = ("outcome", "subject_id", "attack_evidence", "reason")
+    assert replace(verdict, **{name: getattr(usual, name) for name in said}) == usual
+
+
+def test_an_attack_is_suspected_where_nobody_is_enrolled() -> None:
+    verdict = decide([measured(1, 0, 0, shift=0.7)], ListIndex({}), WITH_EVIDENCE)
+    assert (verdict.outcome, verdict.candidate_id) == (Outcome.SUSPECTED_ATTACK, None)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.1, 0.4])
+def test_up_to_the_threshold_evidence_is_told_and_changes_nothing(shift: float) -> None:
+    usual = decide([crop(1, 0.1, 0)], ADA_AND_BO, WITH_EVIDENCE)
+    verdict = decide([measured(1, 0.1, 0, shift=shift)], ADA_AND_BO, WITH_EVIDENCE)
+    assert verdict == replace(usual, attack_evidence=shift)
+
+
+def test_uncalibrated_nothing_is_suspected() -> None:
+    verdict = decide([measured(1, 0.1, 0, shift=2.0)], ADA_AND_BO, THRESHOLDS)
+    assert (verdict.outcome, verdict.attack_evidence) == (Outcome.KNOWN, 2.0)
+
+
+@pytest.mark.parametrize("evidence", [[], [crop(1, 0, 0)]], ids=["no crop", "not measured"])
+def test_without_a_measurement_nothing_is_suspected(evidence: list[WeightedEmbedding]) -> None:
+    verdict = decide(evidence, ADA_AND_BO, replace(WITH_EVIDENCE, evidence=0.0))
+    assert verdict.attack_evidence is None
+    assert verdict.outcome in (Outcome.LOW_QUALITY, Outcome.KNOWN)
 
 
 vectors = st.tuples(*[st.floats(-1, 1).filter(lambda v: abs(v) > 0.01)] * 3)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.errors import UsageError
+from pipeline.types import Outcome
 from workers.cli.common import context, out, print_json
 from workers.cli.showing import path_text, similarity_text
 
@@ -70,22 +71,26 @@ def as_text(answer: PhotoAnswer, names: Mapping[str, str]) -> str:
 
 def _face_json(found: IdentifiedFace, names: Mapping[str, str]) -> dict[str, Any]:
     verdict = found.verdict
-    return {
+    shown = {
         "bbox": [round(value, 2) for value in found.face.bbox.tolist()],
         "outcome": verdict.outcome.value,
         "subject": _name(verdict.subject_id, names),
         "candidate": _name(verdict.candidate_id, names),
         "similarity": verdict.similarity,
     }
+    if verdict.attack_evidence is not None:  # told only where it was measured
+        shown["attack_evidence"] = verdict.attack_evidence
+    return shown
 
 
 def _face_text(verdict: Verdict, names: Mapping[str, str]) -> str:
     subject, candidate = _name(verdict.subject_id, names), _name(verdict.candidate_id, names)
     if subject is not None:
         return f"{subject} ({similarity_text(verdict.similarity)})"
-    if candidate is None:
-        return verdict.outcome.value
-    return f"{verdict.outcome.value} (nearest {candidate}, {similarity_text(verdict.similarity)})"
+    notes = [] if candidate is None else [f"nearest {candidate}, {similarity_text(verdict.similarity)}"]
+    if verdict.outcome is Outcome.SUSPECTED_ATTACK:
+        notes.append(f"attack evidence {similarity_text(verdict.attack_evidence)}")
+    return f"{verdict.outcome.value} ({'; '.join(notes)})" if notes else verdict.outcome.value
 
 
 def _name(subject_id: str | None, names: Mapping[str, str]) -> str | None:

@@ -63,7 +63,8 @@ def watch(
 ) -> None:
     """Watch videos, folders of images or cameras, and say who was seen.
 
-    One sighting a track: `known`, `unknown`, `ambiguous` or `low_quality`. Files run as fast as the
+    One sighting a track: `known`, `unknown`, `ambiguous`, `low_quality`, or behind a purifier
+    `suspected_attack`. Files run as fast as the
     machine allows and never lose a frame; cameras drop what is stale, and count it. Ctrl-C ends
     cleanly, with everything written.
 
@@ -171,7 +172,7 @@ def show(result: SessionResult) -> None:
     """The table of sightings, and a line on what was read, on standard output."""
     shown = result.sightings[:MAX_ROWS]
     if shown:
-        out.print(_table(result, len({s.camera_id for s in shown}) > 1))
+        out.print(sightings_table(result, len({s.camera_id for s in shown}) > 1))
     if len(result.sightings) > len(shown):
         out.print(f"… and {len(result.sightings) - len(shown)} more; --sightings FILE.jsonl keeps all")
     for report in result.reports:
@@ -184,10 +185,13 @@ def show(result: SessionResult) -> None:
     out.print(f"{sum(result.counts.values())} tracks: {counts or 'nobody was seen'}", markup=False)
 
 
-def _table(result: SessionResult, with_camera: bool) -> Table:
+def sightings_table(result: SessionResult, with_camera: bool) -> Table:
+    shown = result.sightings[:MAX_ROWS]
+    attacked = any(sighting.outcome is Outcome.SUSPECTED_ATTACK for sighting in shown)
     columns = ["track", "outcome", "who", "similarity", "seen, s", "frames"]
-    table = Table(*(["camera"] if with_camera else []), *columns, box=None, pad_edge=False)
-    for sighting in result.sightings[:MAX_ROWS]:
+    columns = [*(["camera"] if with_camera else []), *columns, *(["attack evidence"] if attacked else [])]
+    table = Table(*columns, box=None, pad_edge=False)
+    for sighting in shown:
         row = [
             str(sighting.track_id),
             f"[{STYLES[sighting.outcome]}]{sighting.outcome.value}[/]",
@@ -196,8 +200,13 @@ def _table(result: SessionResult, with_camera: bool) -> Table:
             f"{sighting.first_seen_s:.2f} to {sighting.last_seen_s:.2f}",
             str(sighting.frames),
         ]
-        table.add_row(*([escape(sighting.camera_id)] if with_camera else []), *row)
+        camera = [escape(sighting.camera_id)] if with_camera else []
+        table.add_row(*camera, *row, *([_evidence(sighting)] if attacked else []))
     return table
+
+
+def _evidence(sighting: Sighting) -> str:
+    return "" if sighting.attack_evidence is None else f"{sighting.attack_evidence:.3f}"
 
 
 def _who(sighting: Sighting, names: Mapping[str, str]) -> str:

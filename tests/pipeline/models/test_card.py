@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -71,6 +73,32 @@ def test_unknown_colour_order_and_zero_std_are_refused() -> None:
         InputSpec(112, 112, "gbr")
     with pytest.raises(ValueError, match="std"):
         InputSpec(112, 112, "rgb", std=(1.0, 0.0, 1.0))
+
+
+def test_attack_evidence_is_optional() -> None:
+    entry = thresholds("none", 0.5)
+    assert (entry.evidence, entry.evidence_far, entry.evidence_negatives) == (None, None, None)
+    calibrated = replace(entry, evidence=0.42, evidence_far=0.0105, evidence_negatives=2876)
+    assert calibrated.evidence == 0.42
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"evidence_far": None}, "together"),
+        ({"evidence": None}, "together"),
+        ({"evidence_negatives": None}, "together"),
+        ({"evidence": 2.5}, "0..2"),
+        ({"evidence": float("nan")}, "0..2"),
+        ({"evidence_far": 0.0}, "evidence_far"),
+        ({"evidence_far": 1.0}, "evidence_far"),
+        ({"evidence_negatives": 0}, "evidence_negatives"),
+    ],
+)
+def test_evidence_that_cannot_be_is_refused(changes: dict[str, Any], complaint: str) -> None:
+    calibrated = replace(thresholds("none", 0.5), evidence=0.42, evidence_far=0.0105, evidence_negatives=2876)
+    with pytest.raises(ValueError, match=complaint):
+        replace(calibrated, **changes)
 
 
 def test_impossible_thresholds_are_refused() -> None:
