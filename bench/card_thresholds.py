@@ -22,12 +22,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bench.lfw import Cut, Pair, cut_faces_of_people, fold_of_people, pair_accuracy, read_pairs
+from bench.lfw import Cut, cut_faces_of_people, pair_accuracy
 from gallery.vision import embed_photo_crops
 from pipeline.detect.load import load_detector
 from pipeline.embed.load import load_embedder
 from pipeline.models import Catalogue, ModelKind
 from pipeline.purify.fit import FitOptions, fit_pin, save_fitted
+from pipeline.robustness.protocol import Pair, fold_of_people, read_pairs
 from pipeline.seams import FaceEmbedder
 from pipeline.types import Embedding
 

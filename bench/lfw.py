@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rich.progress import track
 
-from gallery.find import find_faces
-from gallery.photo import read_photo
-from pipeline.align import align
+from pipeline.robustness.protocol import Pair
 from pipeline.seams import Detector
-from pipeline.types import ByteArray, Face
-
-PAIRS_PER_FOLD = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two photographs, as ``Name_0001``, and whether they show the same person."""
-
-    first: str
-    second: str
-    same: bool
-    fold: int
+from pipeline.types import ByteArray
+from workers.facepack import crop_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,50 +33,18 @@ class Cut:
     crop_rgb: ByteArray
 
 
-def read_pairs(path: Path) -> list[Pair]:
-    """The pairs of View 2, folds numbered from 1, 300 genuine then 300 impostor pairs each."""
-    rows = [line.split("\t") for line in path.read_text().splitlines()]
-    rows = [row for row in rows if len(row) in (3, 4)]
-    return [_pair(row, index // PAIRS_PER_FOLD + 1) for index, row in enumerate(rows)]
-
-
-def _pair(row: Sequence[str], fold: int) -> Pair:
-    same = len(row) == 3
-    other = row[0] if same else row[2]
-    return Pair(f"{row[0]}_{int(row[1]):04d}", f"{other}_{int(row[-1]):04d}", same, fold)
-
-
-def fold_of_people(pairs: Iterable[Pair]) -> dict[str, int]:
-    """Person -> fold. Folds are disjoint by person; raises ``ValueError`` if they are not."""
-    folds: dict[str, int] = {}
-    for pair in pairs:
-        for photo in (pair.first, pair.second):
-            person = photo[:-5]
-            if folds.setdefault(person, pair.fold) != pair.fold:
-                raise ValueError(f"{person} is in two folds")
-    return folds
-
-
 def cut_faces_of_people(folder: Path, people: dict[str, int], detector: Detector) -> list[Cut]:
     """Every photograph of `people`; the face nearest the middle is the one that the name belongs to."""
     photos = [path for person in sorted(people) for path in sorted((folder / person).glob("*.jpg"))]
     cuts = []
     for path in track(photos, "cutting faces"):
-        image_bgr = read_photo(path).image_bgr
-        faces = find_faces(image_bgr, detector)
-        if not faces:
+        crop = crop_of(path, detector)
+        if crop is None:
             sys.stderr.write(f"no face in {path.name}\n")
             continue
-        middle = np.array(image_bgr.shape[1::-1]) / 2
-        face = min(faces, key=lambda face: _distance(face, middle))
         person = path.parent.name
-        cuts.append(Cut(path.stem, person, people[person], align(image_bgr, face.landmarks)))
+        cuts.append(Cut(path.stem, person, people[person], crop))
     return cuts
-
-
-def _distance(face: Face, middle: np.ndarray) -> float:
-    centre = (face.bbox[:2] + face.bbox[2:]) / 2
-    return float(np.linalg.norm(centre - middle))
 
 
 def pair_accuracy(similarity: dict[tuple[str, str], float], pairs: Sequence[Pair]) -> float:

@@ -1,0 +1,1 @@
+"""Attacks on aligned crops, one file a family."""
