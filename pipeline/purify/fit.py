@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from pipeline.errors import UsageError
 from pipeline.models.card import ModelCard
 from pipeline.purify.basis import PIXELS, SIDE, EigenBasis, SeparableBasis
 from pipeline.purify.colour import LumaChroma
-from pipeline.purify.storage import PinBasis, save_pin
+from pipeline.purify.selector import SelectorKind
+from pipeline.purify.storage import PinBasis, StoredPin, save_pin
 from pipeline.types import ByteArray, check_array
 
 _CHUNK = 256
@@ -27,6 +28,7 @@ class BasisKind(enum.StrEnum):
 
     EIGEN = "eigen"
     SEPARABLE = "separable"
+    DCT = "dct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def fit_pin(crops_rgb: Iterable[ByteArray], options: FitOptions) -> FittedPin:
     _check_enough(len(luma), options)
     if options.kind is BasisKind.EIGEN:
         basis: PinBasis = fit_eigen(centred, options.components, options.seed)
+    elif options.kind is BasisKind.DCT:
+        basis = fit_dct(centred, options.components)
     else:
         basis = fit_separable(centred, options.components)
     total = float(centred.double().square().sum()) / len(luma)
@@ -99,6 +103,28 @@ def fit_separable(centred: torch.Tensor, components: int) -> SeparableBasis:
     faces = centred.double()
     rows = _eigenvectors(torch.einsum("nij,nkj->ik", faces, faces))
     columns = _eigenvectors(torch.einsum("nij,nik->jk", faces, faces))
+    return _best_products(rows, columns, faces, components)
+
+
+def fit_dct(centred: torch.Tensor, components: int) -> SeparableBasis:
+    """Products of cosines (DCT-II) instead of fitted vectors: a control that owes faces its order only."""
+    cosines = dct_matrix(SIDE)
+    return _best_products(cosines, cosines, centred.double(), components)
+
+
+def dct_matrix(size: int) -> torch.Tensor:
+    """float64 (size, size): orthonormal DCT-II, a frequency a column (Ahmed, Natarajan, Rao, 1974)."""
+    numbers = torch.arange(size, dtype=torch.float64)
+    cosines = torch.cos(torch.pi / size * numbers[:, None] * (numbers + 0.5)) * (2.0 / size) ** 0.5
+    cosines[0] /= 2.0**0.5
+    matrix: torch.Tensor = cosines.T.contiguous()
+    return matrix
+
+
+def _best_products(
+    rows: torch.Tensor, columns: torch.Tensor, faces: torch.Tensor, components: int
+) -> SeparableBasis:
+    """The pairs of a row and a column that explain float64 (N, 112, 112) the most."""
     variances = torch.zeros(SIDE, SIDE, dtype=torch.float64)
     for chunk in torch.split(faces, _CHUNK):
         variances += (rows.T @ chunk @ columns).square().sum(0)
@@ -189,8 +215,24 @@ def _check_enough(faces: int, options: FitOptions) -> None:
         )
 
 
-def save_fitted(fitted: FittedPin, folder: Path, name: str, options: FitOptions) -> ModelCard:
+def save_fitted(
+    fitted: FittedPin,
+    folder: Path,
+    name: str,
+    options: FitOptions,
+    kind: SelectorKind = SelectorKind.TOP_K,
+    *,
+    selection: Mapping[str, float] | None = None,
+) -> ModelCard:
     """Write what :func:`fit_pin` gave, with a card that ``--purifier NAME`` finds.
+
+    Args:
+        fitted: Mean and basis.
+        folder: Made if need be.
+        name: The card's name.
+        options: What it was fitted with.
+        kind: A selector that needs no training.
+        selection: Its options: ``level`` of a threshold, ``noise`` of Wiener gains.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -198,14 +240,18 @@ def save_fitted(fitted: FittedPin, folder: Path, name: str, options: FitOptions)
     """
     description = (
         f"PIN, {options.kind} basis of {fitted.basis.count} components fitted to {fitted.faces} faces, "
-        f"{fitted.explained:.1%} of their luma variance."
+        f"{fitted.explained:.1%} of their luma variance; selector {kind}."
     )
     return save_pin(
         folder,
         name,
-        fitted.mean,
-        fitted.basis,
+        StoredPin(fitted.mean, fitted.basis),
+        kind,
         description=description,
-        keep=options.components,
-        chroma_keep=options.chroma_keep,
+        source="fitted with `pinwatch pin fit`",
+        options={
+            "keep": options.components,
+            "chroma_keep": options.chroma_keep,
+            **(selection or {}),
+        },
     )

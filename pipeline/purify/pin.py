@@ -14,7 +14,7 @@ from torch import nn
 
 from pipeline.purify.basis import SIDE, Basis
 from pipeline.purify.colour import LumaChroma
-from pipeline.purify.selector import Selector
+from pipeline.purify.selector import Analysis, Gains, Selector
 
 NONE_ID = "none"
 
@@ -33,9 +33,9 @@ class NoPurification(nn.Module):
 class Pin(nn.Module):
     """``mu + U(g * U^T(x - mu))`` on luma and on both colour-difference planes.
 
-    The selector sees the luma coefficients; its gains apply to all three planes, of which the colour
-    differences keep at most the first `chroma_count` components. The result is neither rounded nor
-    clipped, so that it can pass 0..255 by a little where an edge overshoots.
+    The selector sees the coefficients of all three planes, of which the colour differences have the
+    first `chroma_count` components, and says how much of each is kept. The result is neither rounded
+    nor clipped, so that it can pass 0..255 by a little where an edge overshoots.
 
     Args:
         purifier_id: The card's name and the first 8 digits of its checksum.
@@ -67,26 +67,59 @@ class Pin(nn.Module):
     def purifier_id(self) -> str:
         return self._purifier_id
 
+    @property
+    def chroma_count(self) -> int:
+        """Components of each colour difference."""
+        return self._chroma_count
+
     def forward(self, crops_rgb: torch.Tensor) -> torch.Tensor:
-        centred = self.colour.planes(crops_rgb) - self.mean
-        luma, chroma = centred[:, :1], centred[:, 1:]
-        coefficients = self._luma.analyse(luma)
-        gains = self.gains(coefficients)
-        kept_luma = self._luma.synthesise(coefficients * gains)
-        kept = torch.cat([kept_luma, self._kept_chroma(chroma, gains)], dim=1)
+        faces = self.analyse(crops_rgb)
+        return self.reconstruct(faces, self.gains(faces))
+
+    def analyse(self, crops_rgb: torch.Tensor) -> Analysis:
+        """float32 (N, 3, 112, 112) RGB 0..255 -> what a selector sees of it."""
+        planes = self.colour.planes(crops_rgb)
+        centred = planes - self.mean
+        luma = self._luma.analyse(centred[:, 0])
+        if not self._chroma_count:
+            return Analysis(planes, centred, luma, luma.new_zeros(len(luma), 2, 0))
+        return Analysis(planes, centred, luma, self._chroma.analyse(centred[:, 1:]))
+
+    def gains(self, faces: Analysis) -> Gains:
+        """How much of each coefficient is kept."""
+        gains: Gains = self.selector(faces)
+        return gains
+
+    def reconstruct(self, faces: Analysis, gains: Gains) -> torch.Tensor:
+        """The faces with `gains`: float32 (N, 3, 112, 112) RGB, neither rounded nor clipped."""
+        rest = None if gains.rest is None else gains.rest.unsqueeze(-1)
+        # What the subspace does not explain is the face less its projection, so that a gain on it
+        # needs no second synthesis: U(g z) + r (x - U z) = U((g - r) z) + r x.
+        luma = gains.luma if rest is None else gains.luma - rest[:, 0]
+        parts = [self._luma.synthesise(faces.luma * luma).unsqueeze(1)]
+        if self._chroma_count:
+            chroma = gains.chroma if rest is None else gains.chroma - rest[:, 1:]
+            parts.append(self._chroma.synthesise(faces.chroma * chroma))
+        else:
+            parts.append(torch.zeros_like(faces.centred[:, 1:]))
+        kept = torch.cat(parts, dim=1)
+        if rest is not None:
+            kept = kept + rest.unsqueeze(-1) * faces.centred
         return self.colour.rgb(kept + self.mean)
 
-    def gains(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """Luma coefficients (N, 1, K) -> gains (N, 1, K)."""
-        gains: torch.Tensor = self.selector(coefficients.squeeze(1))
-        return gains.unsqueeze(1)
+    def span(self, changes_rgb: torch.Tensor) -> torch.Tensor:
+        """What of changes float32 (N, 3, 112, 112) RGB lies in the subspace, whatever the gains."""
+        planes = self.colour.planes(changes_rgb)
+        luma = self._luma.synthesise(self._luma.analyse(planes[:, :1]))
+        if not self._chroma_count:
+            return self.colour.rgb(torch.cat([luma, torch.zeros_like(planes[:, 1:])], dim=1))
+        chroma = self._chroma.synthesise(self._chroma.analyse(planes[:, 1:]))
+        return self.colour.rgb(torch.cat([luma, chroma], dim=1))
 
     @property
     def _luma(self) -> Basis:
         return cast(Basis, self.luma_basis)
 
-    def _kept_chroma(self, chroma: torch.Tensor, gains: torch.Tensor) -> torch.Tensor:
-        if self.chroma_basis is None:
-            return torch.zeros_like(chroma)
-        basis = cast(Basis, self.chroma_basis)
-        return basis.synthesise(basis.analyse(chroma) * gains[..., : self._chroma_count])
+    @property
+    def _chroma(self) -> Basis:
+        return cast(Basis, self.chroma_basis)

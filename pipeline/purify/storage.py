@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import safetensors
@@ -13,39 +15,83 @@ from pipeline.errors import ModelFormatError, StorageError
 from pipeline.models.card import ModelCard, ModelFile, ModelKind, OptionValue, card_document
 from pipeline.models.checksum import sha256_of
 from pipeline.purify.basis import EigenBasis, SeparableBasis
+from pipeline.purify.selector import SelectorKind
 
-ARCHITECTURE = "pin_topk"
+ARCHITECTURES = {f"pin_{kind}": kind for kind in SelectorKind}
+"""Architecture on a card -> which selector its purifier has."""
+
+LICENCE = "that of the photographs it was fitted to"
+
 _FORMAT = "pinwatch.pin/1"
 _MEAN = "mean_ycc"
+_SELECTOR = "selector."
 
 PinBasis = EigenBasis | SeparableBasis
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredPin:
+    """What a purifier is made of.
+
+    Attributes:
+        mean: float32 (3, 112, 112): mean Y, Cb, Cr planes.
+        basis: The components.
+        selector: Tensors of a selector that was trained; empty for others.
+    """
+
+    mean: torch.Tensor
+    basis: PinBasis
+    selector: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """By the names that they have in a file."""
+        trained = {_SELECTOR + name: value for name, value in self.selector.items()}
+        return {_MEAN: self.mean, **self.basis.tensors(), **trained}
+
+
 def save_pin(
-    folder: Path, name: str, mean: torch.Tensor, basis: PinBasis, *, description: str, **options: OptionValue
+    folder: Path,
+    name: str,
+    stored: StoredPin,
+    kind: SelectorKind,
+    *,
+    description: str,
+    source: str,
+    licence: str = LICENCE,
+    options: Mapping[str, OptionValue],
 ) -> ModelCard:
     """Write ``NAME.safetensors`` and ``NAME.card.yaml`` and return the card.
 
     Args:
         folder: Made if need be.
         name: The card's name.
-        mean: float32 (3, 112, 112): mean Y, Cb, Cr planes.
-        basis: The components.
+        stored: The purifier.
+        kind: Which selector it has; becomes the card's architecture.
         description: For people; becomes part of the card.
-        options: For the loader: ``keep``, ``chroma_keep``.
+        source: The command that made it.
+        licence: Of the weights.
+        options: For the loader: ``keep``, ``chroma_keep``, ``level``, ``noise``, ``mode``.
 
     Raises:
         StorageError: the folder cannot be written.
         ValueError: `name` cannot be a file name.
     """
     path = folder / f"{name}.safetensors"
-    tensors = {_MEAN: mean, **basis.tensors()}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in stored.tensors().items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
-        save_file({key: value.contiguous() for key, value in tensors.items()}, part, {"format": _FORMAT})
-        file = ModelFile(path.name, sha256_of(part), size_bytes=part.stat().st_size)
-        card = _card(name, file, description, options)
+        save_file(tensors, part, {"format": _FORMAT})
+        card = ModelCard(
+            name=name,
+            kind=ModelKind.PURIFIER,
+            architecture=f"pin_{kind}",
+            licence=licence,
+            source=source,
+            description=description,
+            files=(ModelFile(path.name, sha256_of(part), size_bytes=part.stat().st_size),),
+            options=dict(options),
+        )
         part.replace(path)
         # JSON is YAML; nothing that is not installed everywhere is needed to write it.
         (folder / f"{name}.card.yaml").write_text(json.dumps(card_document(card), indent=2) + "\n", "utf-8")
@@ -54,21 +100,8 @@ def save_pin(
     return card
 
 
-def _card(name: str, file: ModelFile, description: str, options: dict[str, OptionValue]) -> ModelCard:
-    return ModelCard(
-        name=name,
-        kind=ModelKind.PURIFIER,
-        architecture=ARCHITECTURE,
-        licence="that of the photographs it was fitted to",
-        source="fitted with `pinwatch pin fit`",
-        description=description,
-        files=(file,),
-        options=options,
-    )
-
-
-def load_pin(path: Path) -> tuple[torch.Tensor, PinBasis]:
-    """Mean planes and basis of a file that :func:`save_pin` wrote.
+def load_pin(path: Path) -> StoredPin:
+    """What :func:`save_pin` wrote.
 
     Raises:
         ModelFormatError: it is damaged or not such a file.
@@ -78,10 +111,12 @@ def load_pin(path: Path) -> tuple[torch.Tensor, PinBasis]:
             if (file.metadata() or {}).get("format") != _FORMAT:
                 raise ModelFormatError(f"{path} is not a PIN basis of format {_FORMAT}")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        mean = tensors.pop(_MEAN)
-        basis = EigenBasis(**tensors) if "components" in tensors else SeparableBasis(**tensors)
+        trained = {key: value for key, value in tensors.items() if key.startswith(_SELECTOR)}
+        parts = {key: value for key, value in tensors.items() if key not in trained}
+        mean = parts.pop(_MEAN)
+        basis = EigenBasis(**parts) if "components" in parts else SeparableBasis(**parts)
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelFormatError(f"{path} is not a PIN basis: {error}") from error
-    if not all(torch.isfinite(value).all() for value in (mean, *basis.buffers())):
+    if not all(torch.isfinite(value).all() for value in (mean, *basis.buffers(), *trained.values())):
         raise ModelFormatError(f"{path} holds values that are not finite")
-    return mean, basis
+    return StoredPin(mean, basis, {key.removeprefix(_SELECTOR): value for key, value in trained.items()})

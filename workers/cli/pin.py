@@ -34,7 +34,18 @@ def fit(
     chroma_components: Annotated[
         int | None, typer.Option(min=0, help="Of them, for the colour differences; default a quarter.")
     ] = None,
-    basis: Annotated[str, typer.Option(help="separable, or eigen (eigenfaces).")] = "separable",
+    basis: Annotated[
+        str, typer.Option(help="separable, eigen (eigenfaces), or dct (cosines).")
+    ] = "separable",
+    selector: Annotated[
+        str, typer.Option(help="topk, threshold (with --level) or wiener (with --noise).")
+    ] = "topk",
+    level: Annotated[
+        float, typer.Option(min=0.001, help="Smallest coefficient that is kept, pictures in -1..1.")
+    ] = 0.1,
+    noise: Annotated[
+        float, typer.Option(min=1e-6, help="Variance of the noise assumed, pictures in -1..1.")
+    ] = 0.05,
     size: Annotated[int, typer.Option(min=1, help="Use at most this many photographs.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the choice among more photographs than that.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -47,16 +58,19 @@ def fit(
     """
     from pipeline.models import sha256_of
     from pipeline.purify.fit import BasisKind, FitOptions, fit_pin, save_fitted
+    from pipeline.purify.selector import SelectorKind
 
     program = context(ctx)
-    kind = _basis_kind(basis, [str(known) for known in BasisKind])
-    options = FitOptions(components, chroma_components, BasisKind(kind), seed)
+    kind = BasisKind(_one_of("--basis", basis, [str(known) for known in BasisKind]))
+    chosen = SelectorKind(_one_of("--selector", selector, ["topk", "threshold", "wiener"]))
+    options = FitOptions(components, chroma_components, kind, seed)
     folder = program.settings.data / "models"
     _check_name(name, [card.name for card in program.catalogue().cards()])
     photos = _photographs(faces, size, seed)
     crops = list(_aligned_crops(photos, program.photo_detector()))
     fitted = fit_pin(crops, options)
-    card = save_fitted(fitted, folder, name, options)
+    selection = {SelectorKind.THRESHOLD: {"level": level}, SelectorKind.WIENER: {"noise": noise}}
+    card = save_fitted(fitted, folder, name, options, chosen, selection=selection.get(chosen))
     if json:
         path = folder / card.files[0].name
         print_json(
@@ -65,6 +79,59 @@ def fit(
     else:
         out.print(f"{card.model_id}: {card.description}", markup=False)
         out.print(f"Use it with: --purifier {name}", markup=False)
+
+
+@app.command("train")
+def train(
+    ctx: typer.Context,
+    *,
+    faces: Annotated[
+        Path,
+        typer.Option(
+            help="Folder with a subfolder of photographs for each person, or a file "
+            "from `pinwatch robustness pack`, of which the people of its training split are taken."
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="What `--purifier` will call it.")] = "pin",
+    selector: Annotated[
+        str,
+        typer.Option(help="pinwatch (gains for each face, trained under attack) or paper (as published)."),
+    ] = "pinwatch",
+    steps: Annotated[int, typer.Option(min=1, help="pinwatch: training steps.")] = 600,
+    examples: Annotated[int, typer.Option(min=64, help="pinwatch: attacked faces to train on.")] = 2_000,
+    clean_weight: Annotated[
+        float, typer.Option(min=0.01, help="pinwatch: less is more robust and less accurate.")
+    ] = 1.0,
+    penalty: Annotated[float, typer.Option(min=0.0, help="paper: price of a component (lambda).")] = 0.015,
+    epochs: Annotated[int, typer.Option(min=1, help="paper: epochs.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+) -> None:
+    """Train a purifier that chooses for each face, and keep it in `DATA/models`.
+
+    Attacked faces and the state of training are kept in `DATA/models/NAME.work`: the same command again
+    goes on where it was stopped.
+
+    Example: `pinwatch pin train --faces people/ --name office --embedder mobilefacenet`
+    """
+    from workers.train import PaperRecipe, PinwatchRecipe, train_purifier
+
+    program = context(ctx)
+    _one_of("--selector", selector, ["pinwatch", "paper"])
+    _check_name(name, [card.name for card in program.catalogue().cards()])
+    recipe = (
+        PinwatchRecipe(steps, examples, clean_weight)
+        if selector == "pinwatch"
+        else PaperRecipe(penalty, epochs)
+    )
+    with progress() as bar:
+        task = bar.add_task("starting", total=1)
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        card = train_purifier(program, faces, name, recipe, seed=seed, tell=tell, track=bar.track)
+    out.print(f"{card.model_id}: {card.description}", markup=False)
+    out.print(f"Use it with: --purifier {name}; thresholds: pinwatch gallery calibrate", markup=False)
 
 
 @app.command("info")
@@ -89,8 +156,8 @@ def info(
     if model.card.files:
         from pipeline.purify.storage import load_pin
 
-        _, basis = load_pin(model.main_path)
-        described |= {"file": str(model.main_path), "components": basis.count}
+        stored = load_pin(model.main_path)
+        described |= {"file": str(model.main_path), "components": stored.basis.count}
     if json:
         print_json(described)
         return
@@ -100,10 +167,10 @@ def info(
     out.print(table)
 
 
-def _basis_kind(basis: str, known: Sequence[str]) -> str:
-    if basis not in known:
-        raise UsageError(f"--basis must be {' or '.join(known)}, not {basis!r}")
-    return basis
+def _one_of(option: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise UsageError(f"{option} must be {' or '.join(known)}, not {value!r}")
+    return value
 
 
 def _check_name(name: str, taken: Collection[str]) -> None:

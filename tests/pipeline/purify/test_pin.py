@@ -10,7 +10,7 @@ from pipeline.purify.basis import SeparableBasis
 from pipeline.purify.colour import LumaChroma
 from pipeline.purify.fit import BasisKind, FitOptions, fit_pin
 from pipeline.purify.pin import NoPurification, Pin
-from pipeline.purify.selector import TopK
+from pipeline.purify.selector import Analysis, Gains, TopK
 from pipeline.seams import Purifier
 from pipeline.types import ByteArray
 from tests.contracts.purifier import PurifierContract, noise_crops
@@ -28,8 +28,8 @@ def as_crops(pictures: list[ByteArray]) -> torch.Tensor:
 class HalfOfTheStrongest(torch.nn.Module):
     """A selector whose gains depend on the face: smooth, and as nonlinear as a learned one."""
 
-    def forward(self, coefficients: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(coefficients.abs() / 20 - 1)
+    def forward(self, faces: Analysis) -> Gains:
+        return Gains(torch.sigmoid(faces.luma.abs() / 20 - 1), torch.sigmoid(faces.chroma.abs() / 20 - 1))
 
 
 class TestNoPurification(PurifierContract):
@@ -120,7 +120,8 @@ def test_the_selector_sees_each_row_alone_and_gains_apply(pictures: list[ByteArr
     pin = Pin("pin@12345678", fitted.mean, fitted.basis, keep_five, 20)
     five = Pin("pin@12345678", fitted.mean, fitted.basis.truncated(5), TopK(5, 5), 5)
     assert torch.allclose(pin(noise_crops(3)), five(noise_crops(3)), atol=1e-2)
-    assert keep_five(torch.randn(3, 60)).tolist() == [[1.0] * 5 + [0.0] * 55] * 3
+    gains = pin.gains(pin.analyse(noise_crops(3)))
+    assert gains.luma.tolist() == [[1.0] * 5 + [0.0] * 55] * 3
 
 
 def test_impossible_arguments_are_refused(pictures: list[ByteArray]) -> None:

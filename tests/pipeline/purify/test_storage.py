@@ -59,8 +59,8 @@ def test_fewer_components_can_be_kept_than_were_fitted(folder: Path) -> None:
     document["options"] = {"keep": 8}
     path.write_text(json.dumps(document))
     loaded = load_purifier(opened(folder))
-    mean, basis = load_pin(folder / "mine.safetensors")
-    expected = Pin("mine", mean, basis.truncated(8), TopK(8, 8), 2)
+    stored = load_pin(folder / "mine.safetensors")
+    expected = Pin("mine", stored.mean, stored.basis.truncated(8), TopK(8, 8), 2)
     assert torch.equal(loaded(noise_crops(1)), expected(noise_crops(1)))
 
 
@@ -106,9 +106,9 @@ def test_another_programs_tensors_are_refused(tmp_path: Path) -> None:
 
 
 def test_values_that_are_not_finite_are_refused(folder: Path) -> None:
-    mean, basis = load_pin(folder / "mine.safetensors")
-    mean[0, 0, 0] = float("nan")
-    tensors = {"mean_ycc": mean, **{name: part.contiguous() for name, part in basis.tensors().items()}}
+    stored = load_pin(folder / "mine.safetensors")
+    stored.mean[0, 0, 0] = float("nan")
+    tensors = {name: part.contiguous() for name, part in stored.tensors().items()}
     save_file(tensors, folder / "nan.safetensors", {"format": "pinwatch.pin/1"})
     with pytest.raises(ModelFormatError, match="not finite"):
         load_pin(folder / "nan.safetensors")

@@ -1,0 +1,277 @@
+"""Trains an embedder behind PIN, under attack: what purification costs is learnt back, and more.
+
+    python -m training.adversarial --help
+
+The student starts from an embedder's weights and stays close to it, its teacher, on clean faces, while
+an attacker who differentiates through purifier and student works against it (Madry et al., 2018; as
+distillation: Goldblum, Fowl, Feizi, Goldstein, AAAI 2020). Loss, with x a view and x' attacked:
+
+    1 - cos(S(x), T) + beta * (1 - cos(S(x'), T) + KL of similarities to everybody who trains)
+
+A quarter of the views go to the student without purifier, so that its embeddings of raw faces stay what
+they are: attack evidence compares the two. Weights are perturbed adversarially before each step (Wu, Xia,
+Wang, NeurIPS 2020) and averaged over steps. Batch statistics stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pipeline.purify.checkpoint import load_checkpoint, save_checkpoint
+from pipeline.robustness.faces import FacePack
+from training.adversarial_loss import apart, inner_attack, neighbourhood
+from training.bank import TeacherBank
+from training.views import view_batch
+
+
+@dataclass(frozen=True, slots=True)
+class AdversarialOptions:
+    """The recipe.
+
+    Attributes:
+        views: How many in all.
+        batch: Views a step.
+        budget_max_255: Each view's budget is uniform from 0 to this.
+        attack_steps: Of the attack inside training.
+        last_attack_steps: The same in the last fifth.
+        beta: Weight of what is lost under attack.
+        raw_share: Views without purifier.
+        learning_rate: Peak, AdamW, cosine to 0 after a warm-up of a twentieth.
+        weight_decay: Of the same.
+        weight_perturbation: Size of the adversarial step in weight space, a share of each tensor's norm.
+        ema: Of the averaged weights, per step; reached gradually.
+        seed: Of views, budgets and starts.
+    """
+
+    views: int = 1_000_000
+    batch: int = 64
+    budget_max_255: float = 6.0
+    attack_steps: int = 3
+    last_attack_steps: int = 7
+    beta: float = 2.0
+    raw_share: float = 0.25
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+    weight_perturbation: float = 5e-3
+    ema: float = 0.999
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        return max(1, self.views // self.batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """After a step: how many are done, and the means since the last report."""
+
+    step: int
+    clean_loss: float
+    attacked_loss: float
+
+
+class Behind(nn.Module):
+    """The student with the purifier before it, for the rows that have one."""
+
+    def __init__(self, purifier: nn.Module, student: nn.Module) -> None:
+        super().__init__()
+        self.purifier = purifier
+        self.student = student
+
+    def forward(self, crops: torch.Tensor, raw: torch.Tensor) -> torch.Tensor:
+        """Crops float32 (N, 3, 112, 112); bool (N,) says which go in as they are."""
+        seen = torch.where(raw.view(-1, 1, 1, 1), crops, self.purifier(crops))
+        vectors: torch.Tensor = self.student(seen)
+        return vectors
+
+
+class AdversarialStage:
+    """One training run.
+
+    Args:
+        student: Trained in place; the averaged weights are in :attr:`averaged`.
+        purifier: Before it; not trained.
+        bank: What the teacher says.
+        pack: The photographs.
+        options: The recipe.
+        checkpoint: Where the state is kept and taken from, ``None`` for nowhere.
+        device: Where `student` and `purifier` are.
+    """
+
+    def __init__(
+        self,
+        student: nn.Module,
+        purifier: nn.Module,
+        bank: TeacherBank,
+        pack: FacePack,
+        *,
+        options: AdversarialOptions,
+        checkpoint: Path | None,
+        device: torch.device,
+    ) -> None:
+        self._network = Behind(purifier.requires_grad_(False), student).eval()
+        self._student = student.requires_grad_(True)
+        self._bank, self._pack, self._options = bank, pack, options
+        self._checkpoint, self._device = checkpoint, device
+        rate, decay = options.learning_rate, options.weight_decay
+        self._optimiser = torch.optim.AdamW(student.parameters(), rate, weight_decay=decay)
+        self.averaged = {name: value.clone() for name, value in student.state_dict().items()}
+        self._step = 0
+        self._resume()
+
+    @property
+    def step(self) -> int:
+        return self._step
+
+    def run(self, report_every: int = 10, keep_every: int = 50) -> Iterator[Progress]:
+        """Train to the end; yields every `report_every` steps and keeps a checkpoint every `keep_every`."""
+        sums = np.zeros(2)
+        while self._step < self._options.steps:
+            sums += self._train_step()
+            if self._step % report_every == 0:
+                clean, attacked = sums / report_every
+                sums[:] = 0.0
+                yield Progress(self._step, float(clean), float(attacked))
+            if self._step % keep_every == 0 or self._step == self._options.steps:
+                self.keep()
+
+    def keep(self) -> None:
+        """Write the checkpoint now."""
+        if self._checkpoint is not None:
+            state = {
+                "step": self._step,
+                "student": self._student.state_dict(),
+                "averaged": self.averaged,
+                "optimiser": self._optimiser.state_dict(),
+            }
+            save_checkpoint(self._checkpoint, state, asdict(self._options))
+
+    def _resume(self) -> None:
+        state = load_checkpoint(self._checkpoint, asdict(self._options)) if self._checkpoint else None
+        if state is not None:
+            self._step = int(state["step"])
+            self._student.load_state_dict(state["student"])
+            self._optimiser.load_state_dict(state["optimiser"])
+            self.averaged = {name: value.to(self._device) for name, value in state["averaged"].items()}
+
+    def _train_step(self) -> tuple[float, float]:
+        options, bank = self._options, self._bank
+        random = np.random.default_rng((options.seed, self._step))
+        generator = torch.Generator().manual_seed(options.seed * 1_000_003 + self._step)
+        crops, index, mirror = self._views(random)
+        targets = bank.targets(index, mirror)
+        raw = self._flags(random, options.raw_share)
+        self._set_rate()
+        attacked = self._attack(crops, index, targets, raw, random=random, generator=generator)
+        with self._worst_weights(attacked, targets, raw):
+            self._optimiser.zero_grad()
+            clean_loss = apart(self._network(crops, raw), targets).mean()
+            vectors = self._network(attacked, raw)
+            attacked_loss = apart(vectors, targets).mean()
+            resemblance = neighbourhood(vectors, targets, bank.upright).mean()
+            loss = clean_loss + options.beta * (attacked_loss + resemblance)
+            loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self._student.parameters(), 5.0)
+        self._optimiser.step()
+        self._step += 1
+        self._average()
+        return clean_loss.item(), attacked_loss.item()
+
+    def _views(self, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Crops, which photographs they are of, and which are mirrored."""
+        index = random.integers(len(self._bank), size=self._options.batch)
+        mirror = random.random(len(index)) < 0.5
+        crops = [self._pack.crop(int(self._bank.rows[n])) for n in index]
+        turned = [
+            np.ascontiguousarray(crop[:, ::-1]) if m else crop for crop, m in zip(crops, mirror, strict=True)
+        ]
+        views = view_batch(turned, random).to(self._device)
+        return views, torch.from_numpy(index).to(self._device), torch.from_numpy(mirror).to(self._device)
+
+    def _flags(self, random: np.random.Generator, share: float) -> torch.Tensor:
+        return torch.from_numpy(random.random(self._options.batch) < share).to(self._device)
+
+    def _attack(
+        self,
+        crops: torch.Tensor,
+        index: torch.Tensor,
+        targets: torch.Tensor,
+        raw: torch.Tensor,
+        *,
+        random: np.random.Generator,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        """Half of the rows dodge, half impersonate whom they resemble most."""
+        options = self._options
+        budget = random.uniform(0.0, options.budget_max_255, len(crops)).astype(np.float32)
+        dodge = self._flags(random, 0.5)
+        aims = torch.where(dodge[:, None], targets, self._bank.nearest_others(index))
+        sign = torch.where(dodge, -1.0, 1.0)
+        late = self._step >= 0.8 * options.steps
+        steps = options.last_attack_steps if late else options.attack_steps
+        student = self._student.requires_grad_(False)
+        attacked = inner_attack(
+            _Rows(self._network, raw),
+            crops,
+            aims,
+            sign,
+            eps_255=torch.from_numpy(budget).to(self._device),
+            steps=steps,
+            generator=generator,
+        )
+        student.requires_grad_(True)
+        return attacked
+
+    @contextmanager
+    def _worst_weights(
+        self, attacked: torch.Tensor, targets: torch.Tensor, raw: torch.Tensor
+    ) -> Iterator[None]:
+        """Gradients inside are taken at weights moved where the attacked loss grows most."""
+        size = self._options.weight_perturbation
+        if not size:
+            yield
+            return
+        weights: list[torch.Tensor] = [w for w in self._student.parameters() if w.ndim > 1]
+        loss = apart(self._network(attacked, raw), targets).mean()
+        gradients = torch.autograd.grad(loss, weights)
+        with torch.no_grad():
+            moves = [
+                size * w.norm() * g / (g.norm() + 1e-12) for w, g in zip(weights, gradients, strict=True)
+            ]
+            torch._foreach_add_(weights, moves)
+        yield
+        with torch.no_grad():
+            torch._foreach_sub_(weights, moves)
+
+    def _set_rate(self) -> None:
+        done = self._step / self._options.steps
+        warm = min(1.0, done / 0.05 + 1e-3)
+        rate = self._options.learning_rate * warm * 0.5 * (1.0 + float(np.cos(np.pi * done)))
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+
+    def _average(self) -> None:
+        share = min(self._options.ema, (1 + self._step) / (10 + self._step))
+        for name, value in self._student.state_dict().items():
+            if value.is_floating_point():
+                self.averaged[name].lerp_(value, 1.0 - share)
+
+
+class _Rows(nn.Module):
+    """:class:`Behind` for a fixed choice of raw rows."""
+
+    def __init__(self, network: Behind, raw: torch.Tensor) -> None:
+        super().__init__()
+        self._behind = network
+        self._raw = raw
+
+    def forward(self, crops: torch.Tensor) -> Any:
+        return self._behind(crops, self._raw)

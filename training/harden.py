@@ -1,0 +1,122 @@
+"""Runs the adversarial stage on an embedder behind a purifier, and writes weights with a card.
+
+    python -m training.harden --faces faces.npz --models DIR --embedder mobilefacenet --purifier pin --out DIR
+
+Stopped and started again with the same options it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import Progress as Bar
+
+from pipeline.embed.load import load_network
+from pipeline.errors import PinwatchError, StorageError, UsageError
+from pipeline.models import Catalogue, ModelCard, ModelFile, ModelKind, card_document, sha256_of
+from pipeline.purify.load import load_purifier
+from pipeline.robustness.faces import load_faces
+from training.adversarial import AdversarialOptions, AdversarialStage
+from training.bank import make_bank
+
+ARCHITECTURE = "mobilefacenet"
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line; every number of the recipe is an option of the same name."""
+    parser = argparse.ArgumentParser(prog="python -m training.harden", description=__doc__.splitlines()[0])
+    parser.add_argument("--faces", type=Path, required=True, help="from `pinwatch robustness pack`")
+    parser.add_argument("--models", type=Path, required=True, help="folder of cards and model files")
+    parser.add_argument("--embedder", default="mobilefacenet", help="card that the student starts from")
+    parser.add_argument("--purifier", required=True, help="card of the purifier before it")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for NAME.pt, its card and the checkpoint"
+    )
+    parser.add_argument("--name", default="hardened")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    recipe = parser.add_argument_group("recipe")
+    for option in fields(AdversarialOptions):
+        name = "--" + option.name.replace("_", "-")
+        recipe.add_argument(name, type=type(option.default), default=option.default)
+    return parser.parse_args(arguments)
+
+
+def harden(given: argparse.Namespace, bar: Bar) -> ModelCard:
+    """Train, and write what came of it.
+
+    Raises:
+        UsageError: the embedder is of an architecture that this recipe does not train.
+        StorageError: `--out` cannot be written.
+    """
+    options = AdversarialOptions(
+        **{field.name: getattr(given, field.name) for field in fields(AdversarialOptions)}
+    )
+    catalogue = Catalogue.load([given.models, given.out])
+    start = catalogue.open(given.embedder, ModelKind.EMBEDDER)
+    if start.card.architecture != ARCHITECTURE:
+        raise UsageError(f"the recipe trains {ARCHITECTURE}; {given.embedder} is {start.card.architecture}")
+    device = torch.device(given.device)
+    purifier = load_purifier(catalogue.open(given.purifier, ModelKind.PURIFIER)).to(device)
+    pack = load_faces(given.faces)
+    bank = make_bank(load_network(start).to(device), pack, device)
+    checkpoint = given.out / f"{given.name}.checkpoint"
+    student = load_network(start).to(device)
+    stage = AdversarialStage(
+        student, purifier, bank, pack, options=options, checkpoint=checkpoint, device=device
+    )
+    task = bar.add_task("adversarial stage", total=options.steps, completed=stage.step)
+    for progress in stage.run():
+        bar.update(task, completed=progress.step)
+        bar.console.print(
+            f"step {progress.step}/{options.steps}: 1 - cos {progress.clean_loss:.4f} clean, "
+            f"{progress.attacked_loss:.4f} attacked"
+        )
+    return _save(start.card, stage, given, len(bank))
+
+
+def _save(start: ModelCard, stage: AdversarialStage, given: argparse.Namespace, faces: int) -> ModelCard:
+    path = given.out / f"{given.name}.pt"
+    weights = {name: value.cpu().contiguous() for name, value in stage.averaged.items()}
+    try:
+        part = path.with_suffix(".part")
+        torch.save(weights, part)
+        file = ModelFile(path.name, sha256_of(part), size_bytes=part.stat().st_size)
+        card = replace(
+            start,
+            name=given.name,
+            source="python -m training.harden",
+            description=f"{start.name}, {stage.step} steps of the adversarial stage behind {given.purifier}, "
+            f"on {faces} photographs.",
+            files=(file,),
+            thresholds=(),
+        )
+        part.replace(path)
+        (given.out / f"{given.name}.card.yaml").write_text(
+            json.dumps(card_document(card), indent=2) + "\n", "utf-8"
+        )
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error}") from error
+    return card
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0, or the error's exit code."""
+    given = parse(arguments)
+    try:
+        with Bar(console=Console(stderr=True)) as bar:
+            card = harden(given, bar)
+    except PinwatchError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{card.model_id}: {card.description}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
