@@ -1,0 +1,160 @@
+"""Who attacks: threat model, what is differentiated, and with which attack.
+
+An attacker is a network to differentiate and an attack to run on it. The one who knows nothing of the
+purifier (T2a) differentiates the bare embedder; the one who guesses that there is one (T2b) puts a
+purifier of their own before it; the adaptive one (T4) has the defence itself, and several ways to get
+round what could hide its gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from pipeline.purify.pin import Pin
+from pipeline.robustness.attacks.base import Attack
+from pipeline.robustness.attacks.decision import HopSkipJump
+from pipeline.robustness.attacks.gradient import Confine
+from pipeline.robustness.attacks.patch import PatchAttack, Region
+from pipeline.robustness.attacks.square import SquareAttack
+from pipeline.robustness.defence import Defence
+from pipeline.robustness.objective import Network, Penalty
+from pipeline.robustness.threat import Goal, ThreatModel
+from pipeline.robustness.trial import Trial
+
+EVIDENCE_WEIGHT = 1.0
+STEERING_WEIGHT = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attacker:
+    """One way to make examples.
+
+    Attributes:
+        threat_model: What must be known for it.
+        attack: The search.
+        network: What it differentiates.
+        through: What stands in `label` after the attack's name, if anything.
+        penalty: See :class:`~pipeline.robustness.objective.Objective`.
+        for_rows: Makes the search for some rows of a trial, where it needs to know them (a decision-based
+            attack starts from a face that is decided as wanted already).
+    """
+
+    threat_model: ThreatModel
+    attack: Attack
+    network: Network
+    through: str = ""
+    penalty: Penalty | None = None
+    for_rows: Callable[[Trial, slice], Attack] | None = None
+
+    @property
+    def label(self) -> str:
+        """The attack's name and what it differentiates: unique among the attackers of a threat model."""
+        return f"{self.attack.name} through {self.through}" if self.through else self.attack.name
+
+
+def transfer_attackers(others: Mapping[str, Network], attack: Attack) -> list[Attacker]:
+    """T1: one per other embedder."""
+    return [Attacker(ThreatModel.TRANSFER, attack, other, name) for name, other in others.items()]
+
+
+def embedder_attackers(network: Network, attacks: Sequence[Attack]) -> list[Attacker]:
+    """T2a: the bare embedder."""
+    return [Attacker(ThreatModel.EMBEDDER, attack, network) for attack in attacks]
+
+
+def surrogate_attackers(
+    network: nn.Module, surrogates: Mapping[str, nn.Module], attack: Attack
+) -> list[Attacker]:
+    """T2b: one per purifier that the attacker has made."""
+    return [
+        Attacker(ThreatModel.SURROGATE, attack, nn.Sequential(purifier, network), name)
+        for name, purifier in surrogates.items()
+    ]
+
+
+def adaptive_attackers(
+    defence: Defence, attacks: Sequence[Attack], confined: Callable[[Confine], Attack] | None, extra: Attack
+) -> list[Attacker]:
+    """T4: the exact gradient with each of `attacks`, then ways round a gradient that misleads, with `extra`.
+
+    Args:
+        defence: What is known, exactly.
+        attacks: Run on the exact gradient.
+        confined: Makes an attack whose perturbation stays in a subspace, here the purifier's span: else
+            half of the budget goes into what is cut away whatever the gains. ``None`` tries no other way.
+        extra: The attack for the other ways.
+    """
+    exact = [Attacker(ThreatModel.ADAPTIVE, attack, defence) for attack in attacks]
+    purifier = defence.purifier
+    if confined is None or not isinstance(purifier, Pin):
+        return exact
+    ways = [
+        Attacker(ThreatModel.ADAPTIVE, extra, identity_backward(defence), "identity BPDA"),
+        Attacker(ThreatModel.ADAPTIVE, extra, defence, "gain steering", gain_steering(purifier)),
+        Attacker(ThreatModel.ADAPTIVE, extra, defence, "low evidence", evidence_penalty(defence)),
+        Attacker(ThreatModel.ADAPTIVE, confined(purifier.span), defence, "the span"),
+    ]
+    return [*exact, *ways]
+
+
+def identity_backward(defence: Defence) -> Network:
+    """The defence with the identity in place of the purifier's derivative (BPDA).
+
+    Athalye, Carlini, Wagner, ICML 2018, arXiv:1802.00420: what helps where a purifier's own gradient
+    is zero or noise, as behind a hard mask.
+    """
+
+    def network(crops: torch.Tensor) -> torch.Tensor:
+        purified = crops + (defence.purifier(crops) - crops).detach()
+        vectors: torch.Tensor = defence.network(purified)
+        return vectors
+
+    return network
+
+
+def gain_steering(purifier: Pin, weight: float = STEERING_WEIGHT) -> Penalty:
+    """Rewards the attacker for making the selector keep more, so that more of the perturbation passes."""
+
+    def penalty(crops: torch.Tensor) -> torch.Tensor:
+        gains = purifier.gains(purifier.analyse(crops))
+        return -weight * gains.luma.mean(dim=1)
+
+    return penalty
+
+
+def evidence_penalty(defence: Defence, weight: float = EVIDENCE_WEIGHT) -> Penalty:
+    """What the product would measure as attack evidence: 1 - cosine of purified and raw embedding."""
+
+    def penalty(crops: torch.Tensor) -> torch.Tensor:
+        raw: torch.Tensor = defence.network(crops)
+        return weight * (1.0 - (raw * defence(crops)).sum(dim=1))
+
+    return penalty
+
+
+def query_attackers(
+    defence: Defence, threshold: float, goal: Goal, score_queries: int, decision_queries: int
+) -> list[Attacker]:
+    """T3: one who is told similarities, and one who is told decisions only."""
+    score = SquareAttack(score_queries, threshold)
+    decision = HopSkipJump(threshold, queries=decision_queries)
+
+    def started(trial: Trial, rows: slice) -> Attack:
+        """Whoever impersonates has a photograph of the target to start from."""
+        return replace(decision, starts=trial.references[rows].float())
+
+    return [
+        Attacker(ThreatModel.QUERY, score, defence),
+        Attacker(
+            ThreatModel.QUERY, decision, defence, for_rows=started if goal is Goal.IMPERSONATE else None
+        ),
+    ]
+
+
+def patch_attackers(defence: Defence, steps: int) -> list[Attacker]:
+    """T5: each region, through the exact gradient."""
+    return [Attacker(ThreatModel.PATCH, PatchAttack(region, steps), defence) for region in Region]

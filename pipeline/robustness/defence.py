@@ -1,0 +1,92 @@
+"""What is attacked: an embedder behind a purifier, and the threshold at which its similarities decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from pipeline.robustness.faces import FacePack
+from pipeline.robustness.objective import Network
+from pipeline.robustness.protocol import Pair
+from pipeline.robustness.statistics import best_accuracy_threshold
+
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Defence:
+    """A recogniser under attack.
+
+    Attributes:
+        name: Of the purifier, ``none`` for no defence.
+        embedder: Name of the network behind it.
+        purifier: float32 (N, 3, 112, 112) RGB 0..255 -> the same; differentiable.
+        network: The same -> float32 (N, D), unit norm; differentiable.
+    """
+
+    name: str
+    embedder: str
+    purifier: nn.Module
+    network: nn.Module
+
+    def __call__(self, crops: torch.Tensor) -> torch.Tensor:
+        """float32 (N, 3, 112, 112) RGB 0..255 -> float32 (N, D), with gradient."""
+        vectors: torch.Tensor = self.network(self.purifier(crops))
+        return vectors
+
+    def to(self, device: torch.device) -> Defence:
+        """The same on another device."""
+        return Defence(self.name, self.embedder, self.purifier.to(device), self.network.to(device))
+
+
+def embed(network: Network, crops: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """uint8 or float (N, 3, 112, 112) -> float32 (N, D) on `device`, in batches, without gradient."""
+    with torch.no_grad():
+        return torch.cat([network(part.to(device).float()) for part in torch.split(crops, BATCH)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verification:
+    """Similarities of pairs without an attack."""
+
+    genuine: np.ndarray
+    impostor: np.ndarray
+
+    @property
+    def threshold(self) -> float:
+        """Of most right decisions on these pairs."""
+        scores = np.concatenate([self.genuine, self.impostor])
+        return best_accuracy_threshold(scores, np.arange(len(scores)) < len(self.genuine))
+
+    def accuracy(self, threshold: float) -> float:
+        """Share of these pairs that `threshold` decides rightly."""
+        right = (self.genuine >= threshold).sum() + (self.impostor < threshold).sum()
+        return float(right / (len(self.genuine) + len(self.impostor)))
+
+
+def verify(defence: Defence, pack: FacePack, pairs: list[Pair], device: torch.device) -> Verification:
+    """Similarities of `pairs`; every photograph is embedded once."""
+    rows = sorted({pack.rows[photo] for pair in pairs for photo in (pair.first, pair.second)})
+    place = {row: n for n, row in enumerate(rows)}
+    parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    vectors = torch.cat([embed(defence, pack.batch(part), device) for part in parts]).cpu().numpy()
+    first = vectors[[place[pack.rows[pair.first]] for pair in pairs]]
+    second = vectors[[place[pack.rows[pair.second]] for pair in pairs]]
+    scores, same = (first * second).sum(axis=1), np.array([pair.same for pair in pairs])
+    return Verification(scores[same], scores[~same])
+
+
+def all_pairs(defence: Defence, pack: FacePack, rows: list[int], device: torch.device) -> Verification:
+    """Similarities of every photograph of `rows` to every other one."""
+    from pipeline.robustness.protocol import person_of
+
+    parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    vectors = torch.cat([embed(defence, pack.batch(part), device) for part in parts]).cpu().numpy()
+    people = np.array([person_of(pack.photos[row]) for row in rows])
+    upper = np.triu_indices(len(rows), 1)
+    scores = (vectors @ vectors.T)[upper]
+    same = people[upper[0]] == people[upper[1]]
+    return Verification(scores[same], scores[~same])

@@ -1,0 +1,142 @@
+"""Whether the harness itself can be believed: what must hold if the attacks work.
+
+After Carlini et al., "On Evaluating Adversarial Robustness", arXiv:1902.06705, section 5, and Tramer,
+Carlini, Brendel, Madry, NeurIPS 2020. A defence whose evaluation fails one of these has not been
+evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pipeline.robustness.attackers import Attacker
+from pipeline.robustness.attacks.gradient import Pgd
+from pipeline.robustness.defence import Defence, embed
+from pipeline.robustness.examples import attacked
+from pipeline.robustness.objective import Objective
+from pipeline.robustness.results import WORST, Result
+from pipeline.robustness.threat import ThreatModel
+from pipeline.robustness.trial import Trial
+
+LARGE_BUDGET_255 = 64.0
+NOISE_BUDGET_255 = 4.0
+NEARLY_ALL = 0.95
+SHARE_FOUND_DIRECTLY = 0.98
+_SLACK = 0.02
+_DIRECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One sanity check: what it asks, whether it held, and the figures."""
+
+    name: str
+    held: bool
+    detail: str
+
+
+def check(
+    defence: Defence, trial: Trial, threshold: float, *, steps: int, seed: int, device: torch.device
+) -> Iterator[Gate]:
+    """The gates that need attacks of their own, on a few rows of a trial."""
+
+    def success(budget_255: float, count: int) -> float:
+        attacker = Attacker(ThreatModel.ADAPTIVE, Pgd(count), defence)
+        crops = attacked(attacker, trial, budget_255, seed, device)
+        return 1.0 - _accuracy(defence, trial, crops, threshold, device)
+
+    large = success(LARGE_BUDGET_255, steps)
+    yield Gate(
+        "a large budget succeeds",
+        large >= NEARLY_ALL,
+        f"success {large:.3f} at {LARGE_BUDGET_255:g}/255, {steps} steps",
+    )
+    few, many = success(NOISE_BUDGET_255, max(1, steps // 4)), success(NOISE_BUDGET_255, steps)
+    yield Gate(
+        "more steps never help the defender",
+        many >= few - _SLACK,
+        f"success {few:.3f} with {max(1, steps // 4)} steps, {many:.3f} with {steps}, "
+        f"at {NOISE_BUDGET_255:g}/255",
+    )
+    clean = _accuracy(defence, trial, trial.probes, threshold, device)
+    noisy = _accuracy(defence, trial, _noise(trial, seed), threshold, device)
+    yield Gate(
+        "noise of the same size is nearly harmless",
+        noisy >= clean - 0.05,
+        f"accuracy {clean:.3f} clean, {noisy:.3f} under random signs of {NOISE_BUDGET_255:g}/255",
+    )
+    yield gradients_agree(defence, trial, seed, device)
+
+
+def _accuracy(
+    defence: Defence, trial: Trial, crops: torch.Tensor, threshold: float, device: torch.device
+) -> float:
+    return float(trial.right(trial.similarities(defence, crops, device), threshold).mean())
+
+
+def _noise(trial: Trial, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    signs = torch.randint(0, 2, trial.probes.shape, generator=generator) * 2 - 1
+    return (trial.probes + signs * int(NOISE_BUDGET_255)).clamp(0, 255).to(torch.uint8)
+
+
+def gradients_agree(defence: Defence, trial: Trial, seed: int, device: torch.device) -> Gate:
+    """Slopes along random directions against finite differences; how much of the gradient is zero."""
+    templates = embed(defence, trial.references, device)
+    objective = Objective(defence, templates, trial.goal)
+    crops = trial.probes.to(device).float()
+    _, gradient = objective.gradient(crops)
+    generator = torch.Generator().manual_seed(seed)
+    wrong = []
+    for _ in range(_DIRECTIONS):
+        direction = torch.randn(crops.shape, generator=generator).to(device)
+        with torch.no_grad():
+            ahead = objective.loss(crops + 0.25 * direction).double()
+            behind = objective.loss(crops - 0.25 * direction).double()
+        slope, expected = (ahead - behind) / 0.5, (gradient * direction).double().sum((1, 2, 3))
+        wrong.append(float((slope - expected).abs().sum() / expected.abs().sum()))
+    zero = float((gradient == 0).float().mean())
+    worst = float(np.median(wrong))
+    return Gate(
+        "gradients agree with finite differences",
+        worst < 0.1 and zero < 0.5,
+        f"median difference {worst:.1%} over {_DIRECTIONS} directions; {zero:.1%} of the values are 0",
+    )
+
+
+def check_results(results: Sequence[Result]) -> Iterator[Gate]:
+    """The gates that can be read off the records of one defence and of ``none``."""
+    adaptive = [result for result in results if result.threat_model is ThreatModel.ADAPTIVE]
+    worst = [result for result in adaptive if result.attack == WORST]
+    for pooled in worst:
+        same = [r for r in adaptive if r.goal == pooled.goal and r.eps_255 == pooled.eps_255]
+        direct = 1.0 - min((r.accuracy for r in same if r is not pooled), default=1.0)
+        wanted = 1.0 - pooled.accuracy
+        yield Gate(
+            "direct optimisation finds what the pool finds",
+            direct >= SHARE_FOUND_DIRECTLY * wanted,
+            f"{pooled.defence}, {pooled.goal}, {pooled.eps_255:g}/255: best single adaptive attack "
+            f"{direct:.3f}, pool {wanted:.3f}",
+        )
+
+
+def adaptive_without_defence(results: Sequence[Result]) -> Iterator[Gate]:
+    """Against ``none`` the adaptive attacker is the one who knows the embedder: the same success."""
+    bare = [result for result in results if result.defence == "none"]
+    for adaptive in bare:
+        if adaptive.threat_model is not ThreatModel.ADAPTIVE or adaptive.attack == WORST:
+            continue
+        for embedder in bare:
+            alike = (embedder.goal, embedder.eps_255) == (adaptive.goal, adaptive.eps_255)
+            family = embedder.attack.partition("-")[0] == adaptive.attack.partition("-")[0]
+            if embedder.threat_model is ThreatModel.EMBEDDER and alike and family:
+                yield Gate(
+                    "adaptive against none is T2a",
+                    adaptive.accuracy <= embedder.accuracy + _SLACK,
+                    f"{adaptive.attack}, {adaptive.goal}, {adaptive.eps_255:g}/255: {adaptive.accuracy:.3f}, "
+                    f"T2a {embedder.attack} {embedder.accuracy:.3f}",
+                )

@@ -1,0 +1,118 @@
+"""How much is measured: from a check that everything runs to what a release is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.robustness.attacks.apgd import Apgd
+from pipeline.robustness.attacks.base import Attack
+from pipeline.robustness.attacks.gradient import Confine, Fgsm, Pgd
+from pipeline.robustness.attacks.momentum import MomentumIterative
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes of an evaluation.
+
+    Attributes:
+        pairs: Attacked pairs a goal, ``None`` for all that are listed.
+        budgets_255: L-infinity budgets of those who do not know the purifier.
+        adaptive_budgets_255: Of those who do.
+        steps: Of each gradient attack that transfers.
+        adaptive_steps: Of each attack through the defence.
+        restarts: Of the exact attack through the defence.
+        ways: Whether the other ways of an adaptive attacker are tried (BPDA, span, steering, evidence).
+        severities: Of the corruptions, 1 to 5.
+        patch_pairs: Pairs a goal for patches, 0 for none.
+        patch_steps: Their gradient steps.
+        query_pairs: Pairs a goal for attacks by queries, 0 for none.
+        score_queries: Budget of an attacker who is told similarities.
+        decision_queries: Of one who is told decisions only.
+        query_budget_255: Their L-infinity budget.
+        strangers: Who try to match anyone of the gallery, 0 for none.
+        gallery: How many people that has.
+        seed: Of everything random.
+    """
+
+    pairs: int | None = None
+    budgets_255: tuple[float, ...] = (2.0, 4.0, 8.0)
+    adaptive_budgets_255: tuple[float, ...] = (2.0, 4.0)
+    steps: int = 20
+    adaptive_steps: int = 40
+    restarts: int = 2
+    ways: bool = True
+    severities: tuple[int, ...] = (1, 3, 5)
+    patch_pairs: int = 100
+    patch_steps: int = 100
+    query_pairs: int = 50
+    score_queries: int = 5_000
+    decision_queries: int = 10_000
+    query_budget_255: float = 8.0
+    strangers: int = 200
+    gallery: int = 1_000
+    seed: int = 0
+
+    def embedder_attacks(self) -> Sequence[Attack]:
+        """Those of T2a."""
+        steps = self.steps
+        return (Fgsm(), Pgd(steps), MomentumIterative(steps), Apgd(steps))
+
+    def transfer_attack(self) -> Attack:
+        """That of T1: momentum, diverse inputs and translations, which make examples transfer."""
+        return MomentumIterative(self.steps, input_diversity=True, translation_kernel=5)
+
+    def surrogate_attack(self) -> Attack:
+        """That of T2b."""
+        return Pgd(self.steps)
+
+    def adaptive_attacks(self) -> Sequence[Attack]:
+        """Those of T4 on the exact gradient."""
+        return (Pgd(self.adaptive_steps, self.restarts), Apgd(self.adaptive_steps))
+
+    def way_attack(self) -> Attack:
+        """That of T4's other ways."""
+        return Pgd(self.adaptive_steps)
+
+    def confined_attack(self, confine: Confine) -> Attack:
+        """That of T4 within the span of the purifier's basis."""
+        return Pgd(self.adaptive_steps, confine=confine)
+
+
+FULL = Plan()
+"""What a release is judged by; hours on two cores, minutes on a GPU."""
+
+SMALL = Plan(
+    pairs=50,
+    budgets_255=(4.0, 8.0),
+    steps=10,
+    adaptive_steps=20,
+    restarts=1,
+    ways=False,
+    severities=(3,),
+    patch_pairs=20,
+    patch_steps=30,
+    query_pairs=0,
+    strangers=40,
+)
+"""What two cores do in about ten minutes a defence."""
+
+SMOKE = Plan(
+    pairs=4,
+    budgets_255=(8.0,),
+    adaptive_budgets_255=(8.0,),
+    steps=2,
+    adaptive_steps=2,
+    restarts=1,
+    severities=(3,),
+    patch_pairs=2,
+    patch_steps=2,
+    query_pairs=2,
+    score_queries=20,
+    decision_queries=200,
+    strangers=3,
+    gallery=6,
+)
+"""Shows that everything runs; its figures mean nothing."""
+
+PLANS = {"full": FULL, "small": SMALL, "smoke": SMOKE}

@@ -1,0 +1,111 @@
+"""From what was decided rightly to records with intervals, and the worst case over pools of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.robustness.results import Result
+from pipeline.robustness.statistics import person_interval
+from pipeline.robustness.threat import Goal, ThreatModel
+from pipeline.robustness.trial import Trial
+
+Flags = npt.NDArray[np.bool_]
+"""bool (N,): which rows were decided as they should be."""
+
+
+@dataclass(slots=True)
+class Pools:
+    """What one defence got right, by goal, budget and threat model, for each set of examples.
+
+    Attributes:
+        clean: Without an attack.
+        under: Under attack.
+    """
+
+    clean: dict[Goal, Flags] = field(default_factory=dict)
+    under: dict[tuple[Goal, float, ThreatModel], list[Flags]] = field(default_factory=dict)
+
+    def add(self, goal: Goal, eps_255: float, model: ThreatModel, right: Flags) -> None:
+        """One more set of examples."""
+        self.under.setdefault((goal, eps_255, model), []).append(right)
+
+    def worst(self, goal: Goal, eps_255: float, models: Sequence[ThreatModel]) -> Flags:
+        """Right without an attack and under every example of `models`."""
+        pools = [self.under.get((goal, eps_255, model), []) for model in models]
+        flags = np.stack([self.clean[goal], *(flags for pool in pools for flags in pool)])
+        return np.asarray(flags.all(axis=0), np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Makes records of one defence.
+
+    Attributes:
+        defence: Name of the purifier.
+        embedder: Name of the embedder.
+        seed: Of the evaluation, and of the bootstrap.
+        command: What made the records.
+    """
+
+    defence: str
+    embedder: str
+    seed: int
+    command: str
+
+    def of_goal(
+        self,
+        trial: Trial,
+        attack: str,
+        eps_255: float,
+        model: ThreatModel,
+        *,
+        right: Flags,
+        clean: Flags,
+    ) -> Result:
+        """A record of one goal; whoever is decided wrongly without an attack counts as wrong."""
+        return self._result(trial.goal, attack, eps_255, model, right & clean, clean, trial.people)
+
+    def of_all_goals(
+        self,
+        trials: Sequence[Trial],
+        attack: str,
+        *,
+        right: Mapping[Goal, Flags],
+        clean: Mapping[Goal, Flags],
+    ) -> Result:
+        """A record of all pairs, where nobody attacks: the corruptions, or nothing at all."""
+        flags = np.concatenate([right[trial.goal] for trial in trials])
+        before = np.concatenate([clean[trial.goal] for trial in trials])
+        people = [people for trial in trials for people in trial.people]
+        return self._result(None, attack, 0.0, ThreatModel.CORRUPTION, flags, before, people)
+
+    def _result(  # noqa: PLR0917 - the fields of a record, in their order
+        self,
+        goal: Goal | None,
+        attack: str,
+        eps_255: float,
+        model: ThreatModel,
+        right: Flags,
+        clean: Flags,
+        people: Sequence[tuple[str, ...]],
+    ) -> Result:
+        interval = person_interval(right, people, seed=self.seed)
+        return Result(
+            defence=self.defence,
+            embedder=self.embedder,
+            threat_model=model,
+            goal=goal,
+            attack=attack,
+            eps_255=eps_255,
+            n=len(right),
+            accuracy=float(right.mean()),
+            ci_low=interval.low,
+            ci_high=interval.high,
+            clean_accuracy=float(clean.mean()),
+            seed=self.seed,
+            command=self.command,
+        )

@@ -1,0 +1,99 @@
+"""What attackers are set to: crops to change, and what they must match or not match afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from pipeline.robustness.defence import Defence, embed
+from pipeline.robustness.faces import FacePack
+from pipeline.robustness.protocol import Split, person_of
+from pipeline.robustness.threat import Goal
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """N crops that are attacked with one goal.
+
+    Attributes:
+        goal: What the attacker wants.
+        probes: uint8 (N, 3, 112, 112) RGB: whoever stands before the camera, changed by the attacker.
+        references: uint8 (N, 3, 112, 112): the enrolled photograph of row n; `ANYONE`: uint8
+            (M, 3, 112, 112), one photograph of each of the M people of the gallery.
+        people: Of each probe: whom its pair shows.
+    """
+
+    goal: Goal
+    probes: torch.Tensor
+    references: torch.Tensor
+    people: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.probes)
+
+    def first(self, count: int) -> Trial:
+        """The first `count` rows; they were drawn in random order."""
+        references = self.references if self.goal is Goal.ANYONE else self.references[:count]
+        return replace(self, probes=self.probes[:count], references=references, people=self.people[:count])
+
+    def similarities(self, defence: Defence, probes: torch.Tensor, device: torch.device) -> np.ndarray:
+        """float32 (N,): cosine of each of `probes` to its reference (`ANYONE`: to the nearest)."""
+        templates = embed(defence, self.references, device)
+        vectors = embed(defence, probes, device)
+        if self.goal is Goal.ANYONE:
+            return (vectors @ templates.T).amax(dim=1).cpu().numpy()
+        return (vectors * templates).sum(dim=1).cpu().numpy()
+
+    def right(self, similarities: np.ndarray, threshold: float) -> np.ndarray:
+        """bool (N,): decided as it should be."""
+        return np.asarray(similarities >= threshold if self.goal is Goal.DODGE else similarities < threshold)
+
+
+def pair_trial(pack: FacePack, split: Split, goal: Goal, count: int | None, seed: int) -> Trial:
+    """The listed pairs of `split`: genuine ones for dodging, impostors for impersonation.
+
+    Args:
+        pack: Crops and pairs.
+        split: Whose people.
+        goal: `DODGE` or `IMPERSONATE`.
+        count: A random choice of so many, ``None`` for all.
+        seed: Of the choice and of the order.
+    """
+    pairs = [pair for pair in pack.pairs_of(split) if pair.same == (goal is Goal.DODGE)]
+    chosen = _drawn(pairs, count, seed)
+    return Trial(
+        goal,
+        _crops(pack, [pair.first for pair in chosen]),
+        _crops(pack, [pair.second for pair in chosen]),
+        tuple(pair.people for pair in chosen),
+    )
+
+
+def open_set_trial(pack: FacePack, split: Split, gallery: int, count: int, seed: int) -> Trial:
+    """Strangers of `split`, a photograph each, before a gallery of people who train."""
+    strangers = _drawn(_one_a_person(pack, split), count, seed)
+    enrolled = _drawn(_one_a_person(pack, Split.TRAIN), gallery, seed)
+    people = tuple((person_of(photo),) for photo in strangers)
+    return Trial(Goal.ANYONE, _crops(pack, strangers), _crops(pack, enrolled), people)
+
+
+def _one_a_person(pack: FacePack, split: Split) -> list[str]:
+    first: dict[str, str] = {}
+    for row in pack.rows_of(split):
+        first.setdefault(person_of(pack.photos[row]), pack.photos[row])
+    return list(first.values())
+
+
+def _drawn(items: Sequence[_T], count: int | None, seed: int) -> list[_T]:
+    order = np.random.default_rng(seed).permutation(len(items))
+    return [items[n] for n in order[:count]]
+
+
+def _crops(pack: FacePack, photos: Sequence[str]) -> torch.Tensor:
+    return pack.batch([pack.rows[photo] for photo in photos]).to(torch.uint8)

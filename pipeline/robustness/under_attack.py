@@ -1,0 +1,189 @@
+"""One defence under every attack of a plan, from corruptions to those who know everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from pipeline.robustness.attackers import (
+    Attacker,
+    adaptive_attackers,
+    patch_attackers,
+    query_attackers,
+)
+from pipeline.robustness.corruptions import Corruption
+from pipeline.robustness.defence import Defence
+from pipeline.robustness.examples import ExampleStore
+from pipeline.robustness.faces import FacePack
+from pipeline.robustness.plan import Plan
+from pipeline.robustness.protocol import Split
+from pipeline.robustness.recorder import Flags, Pools, Recorder
+from pipeline.robustness.results import CLEAN, UNBOUNDED_255, WORST, Result
+from pipeline.robustness.statistics import threshold_at_fmr
+from pipeline.robustness.threat import ThreatModel
+from pipeline.robustness.trial import Trial, open_set_trial
+
+FPIR = 0.01
+"""Of a stranger before the gallery: where the threshold of the open-set trial is set."""
+
+_EVERYBODY = 10**9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditions:
+    """What is the same for every defence; see :class:`~pipeline.robustness.evaluate.Evaluation`."""
+
+    plan: Plan
+    pack: FacePack
+    split: Split
+    store: ExampleStore
+    device: torch.device
+    command: str
+    tell: Callable[[str], None]
+
+
+class UnderAttack:
+    """The records of one defence.
+
+    Args:
+        defence: What is attacked.
+        threshold: Similarity from which on it says "the same person".
+        transferred: Attackers who do not know the purifier.
+        conditions: See there.
+    """
+
+    def __init__(
+        self, defence: Defence, threshold: float, transferred: Sequence[Attacker], conditions: Conditions
+    ) -> None:
+        self._defence = defence
+        self._threshold = threshold
+        self._transferred = transferred
+        self._of = conditions
+        self._plan = conditions.plan
+        self._owner = f"{defence.embedder}+{defence.name}"
+        self._pools = Pools()
+        self._recorder = Recorder(defence.name, defence.embedder, self._plan.seed, conditions.command)
+
+    def run(self, trials: Sequence[Trial]) -> Iterator[Result]:
+        """Everything of the plan."""
+        yield from self._without_attack(trials)
+        for trial in trials:
+            yield from self._gradient_attacks(trial)
+            yield from self._patches(trial)
+            yield from self._queries(trial)
+        yield from self._open_set()
+
+    def _without_attack(self, trials: Sequence[Trial]) -> Iterator[Result]:
+        clean = self._pools.clean
+        clean.update({trial.goal: self._right(trial, trial.probes) for trial in trials})
+        yield self._recorder.of_all_goals(trials, CLEAN, right=clean, clean=clean)
+        worst = dict(clean)
+        for severity in self._plan.severities:
+            for corruption in Corruption:
+                self._of.tell(f"{self._owner}: {corruption} {severity}")
+                right = {
+                    trial.goal: self._right(trial, self._corrupted(trial, corruption, severity))
+                    for trial in trials
+                }
+                worst = {goal: worst[goal] & right[goal] for goal in worst}
+                yield self._recorder.of_all_goals(
+                    trials, f"{corruption}-{severity}", right=right, clean=clean
+                )
+        yield self._recorder.of_all_goals(trials, WORST, right=worst, clean=clean)
+
+    def _corrupted(self, trial: Trial, corruption: Corruption, severity: int) -> torch.Tensor:
+        crops = trial.probes.permute(0, 2, 3, 1).numpy()
+        changed = corruption(crops, severity, self._plan.seed)
+        return torch.from_numpy(changed).permute(0, 3, 1, 2).contiguous()
+
+    def _gradient_attacks(self, trial: Trial) -> Iterator[Result]:
+        """Those who do not know the purifier at every budget, those who do at theirs; then the worst."""
+        plan, adaptive = self._plan, self._adaptive()
+        all_budgets = sorted({*plan.budgets_255, *plan.adaptive_budgets_255})
+        for eps_255 in all_budgets:
+            yield from self._attacks(trial, self._transferred, self._defence.embedder, eps_255)
+        for eps_255 in plan.adaptive_budgets_255:
+            yield from self._attacks(trial, adaptive, self._owner, eps_255)
+        for model in ThreatModel.ADAPTIVE.includes:
+            adapted = model is ThreatModel.ADAPTIVE
+            for eps_255 in plan.adaptive_budgets_255 if adapted else all_budgets:
+                worst = self._pools.worst(trial.goal, eps_255, model.includes)
+                yield self._record(trial, WORST, eps_255, model, worst)
+
+    def _adaptive(self) -> list[Attacker]:
+        plan = self._plan
+        confined = plan.confined_attack if plan.ways else None
+        return adaptive_attackers(self._defence, plan.adaptive_attacks(), confined, plan.way_attack())
+
+    def _attacks(
+        self, trial: Trial, attackers: Iterable[Attacker], owner: str, eps_255: float
+    ) -> Iterator[Result]:
+        for attacker in attackers:
+            right = self._under(attacker, trial, owner, eps_255)
+            self._pools.add(trial.goal, eps_255, attacker.threat_model, right)
+            yield self._record(trial, attacker.label, eps_255, attacker.threat_model, right)
+
+    def _patches(self, trial: Trial) -> Iterator[Result]:
+        if self._plan.patch_pairs:
+            attackers = patch_attackers(self._defence, self._plan.patch_steps)
+            yield from self._few(trial.first(self._plan.patch_pairs), attackers, UNBOUNDED_255)
+
+    def _queries(self, trial: Trial) -> Iterator[Result]:
+        plan = self._plan
+        if plan.query_pairs:
+            attackers = query_attackers(
+                self._defence, self._threshold, trial.goal, plan.score_queries, plan.decision_queries
+            )
+            yield from self._few(trial.first(plan.query_pairs), attackers, plan.query_budget_255)
+
+    def _few(self, few: Trial, attackers: Sequence[Attacker], eps_255: float) -> Iterator[Result]:
+        """Attacks that cost too much for all pairs, each by itself and the worst of them."""
+        worst = self._pools.clean[few.goal][: len(few)]
+        for attacker in attackers:
+            right = self._under(attacker, few, self._owner, eps_255)
+            worst = worst & right
+            yield self._record(few, attacker.label, eps_255, attacker.threat_model, right)
+        yield self._record(few, WORST, eps_255, attackers[0].threat_model, worst)
+
+    def _open_set(self) -> Iterator[Result]:
+        """A stranger who wants to be anyone of the gallery; the threshold is set by other strangers."""
+        plan, of = self._plan, self._of
+        if not plan.strangers:
+            return
+        other = Split.SCORE if of.split is Split.SELECT else Split.SELECT
+        others = open_set_trial(of.pack, other, plan.gallery, _EVERYBODY, plan.seed)
+        nearest = others.similarities(self._defence, others.probes, of.device)
+        threshold = threshold_at_fmr(nearest, max(FPIR, 1 / len(nearest)))
+        trial = open_set_trial(of.pack, of.split, plan.gallery, plan.strangers, plan.seed)
+        clean = self._right(trial, trial.probes, threshold)
+        for attacker, owner, budgets in self._open_set_attackers():
+            for eps_255 in budgets:
+                right = self._under(attacker, trial, owner, eps_255, threshold)
+                yield self._recorder.of_goal(
+                    trial, attacker.label, eps_255, attacker.threat_model, right=right, clean=clean
+                )
+
+    def _open_set_attackers(self) -> Iterator[tuple[Attacker, str, Sequence[float]]]:
+        plan, defence, attack = self._plan, self._defence, self._plan.surrogate_attack()
+        embedder = Attacker(ThreatModel.EMBEDDER, attack, defence.network)
+        yield embedder, defence.embedder, plan.budgets_255
+        yield Attacker(ThreatModel.ADAPTIVE, attack, defence), self._owner, plan.adaptive_budgets_255
+
+    def _under(
+        self, attacker: Attacker, trial: Trial, owner: str, eps_255: float, threshold: float | None = None
+    ) -> Flags:
+        """What is right under this attacker's examples."""
+        of = self._of
+        of.tell(f"{owner}: {attacker.threat_model} {attacker.label} {trial.goal} {eps_255:g}/255")
+        crops = of.store.get(owner, attacker, trial, eps_255, seed=self._plan.seed, device=of.device)
+        return self._right(trial, crops, threshold)
+
+    def _right(self, trial: Trial, crops: torch.Tensor, threshold: float | None = None) -> Flags:
+        decides_at = self._threshold if threshold is None else threshold
+        return trial.right(trial.similarities(self._defence, crops, self._of.device), decides_at)
+
+    def _record(self, trial: Trial, attack: str, eps_255: float, model: ThreatModel, right: Flags) -> Result:
+        clean = self._pools.clean[trial.goal][: len(trial)]
+        return self._recorder.of_goal(trial, attack, eps_255, model, right=right, clean=clean)
