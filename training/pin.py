@@ -97,7 +97,7 @@ class PinTraining:
         selector = pin.selector
         if not isinstance(selector, AdaptiveWiener):
             raise TypeError("only the selector `pinwatch` is trained so")
-        self._pin, self._selector, self._device = pin, selector, device
+        self._pin, self.selector, self._device = pin, selector, device
         self._networks, self._pool, self._pieces = dict(networks), pool, pieces
         self._pack, self._people, self._options = pack, people, options
         self._checkpoint = checkpoint
@@ -130,7 +130,7 @@ class PinTraining:
         if self._checkpoint is not None:
             state = {
                 "step": self.step,
-                "network": self._selector.network.state_dict(),
+                "network": self.selector.network.state_dict(),
                 "thresholds": self._thresholds.detach(),
                 "optimiser": self._optimiser.state_dict(),
             }
@@ -143,7 +143,7 @@ class PinTraining:
         state = load_checkpoint(self._checkpoint, self._made_with()) if self._checkpoint else None
         if state is not None:
             self.step = int(state["step"])
-            self._selector.network.load_state_dict(state["network"])
+            self.selector.network.load_state_dict(state["network"])
             self._thresholds.data.copy_(state["thresholds"])
             self._optimiser.load_state_dict(state["optimiser"])
 
@@ -163,7 +163,7 @@ class PinTraining:
         self._set_rate()
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._selector.network.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(self.selector.network.parameters(), 1.0)
         self._optimiser.step()
         self.step += 1
         right = torch.where(genuine, similarity >= held, similarity < held).float().mean()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pipeline.robustness.attacks.base import project
+from pipeline.robustness.attacks.base import project, usable_budget
 from pipeline.robustness.attacks.query import Oracle, QueryResult, private_generator
 from pipeline.robustness.objective import Objective
 from pipeline.robustness.threat import Goal
@@ -55,7 +55,7 @@ class SquareAttack:
         """As a call; says how many queries each crop took and whether the threshold was passed."""
         random = private_generator(generator)
         oracle = Oracle(objective, len(crops), self.queries)
-        walk = _Walk(crops, objective, float(int(eps_255)), oracle, self.threshold)
+        walk = _Walk(crops, objective, usable_budget(eps_255), oracle, self.threshold)
         count, width = len(crops), crops.shape[3]
         for query in range(1, self.queries):
             if not len(walk.rows):

@@ -1,0 +1,193 @@
+"""A whole evaluation in small: everything of a plan is attacked, recorded, kept, and taken up again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.purify.fit import FitOptions, fit_pin
+from pipeline.purify.pin import NoPurification, Pin
+from pipeline.purify.selector import TopK
+from pipeline.robustness.attackers import (
+    Attacker,
+    adaptive_attackers,
+    embedder_attackers,
+    evidence_penalty,
+    gain_steering,
+    identity_backward,
+)
+from pipeline.robustness.attacks.gradient import Pgd
+from pipeline.robustness.defence import Defence, all_pairs, verify
+from pipeline.robustness.evaluate import Evaluation
+from pipeline.robustness.examples import ExampleStore, attacked
+from pipeline.robustness.faces import FacePack
+from pipeline.robustness.plan import SMOKE
+from pipeline.robustness.protocol import Split
+from pipeline.robustness.recorder import Pools
+from pipeline.robustness.results import CLEAN, WORST, Result
+from pipeline.robustness.threat import Goal, ThreatModel
+from pipeline.robustness.trial import open_set_trial, pair_trial
+from tests.toys import ToyEmbedder
+
+CPU = torch.device("cpu")
+
+
+def fitted_pin(pack: FacePack, components: int) -> Pin:
+    rows = pack.rows_of(Split.TRAIN) + pack.rows_of(Split.SELECT)
+    fitted = fit_pin((pack.crop(row) for row in rows), FitOptions(components, components // 4))
+    pin = Pin("pin", fitted.mean, fitted.basis, TopK(components, components), components // 4)
+    return pin.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def network() -> ToyEmbedder:
+    return ToyEmbedder().eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def defence(pack: FacePack, network: ToyEmbedder) -> Defence:
+    return Defence("pin", "toy", fitted_pin(pack, 40), network)
+
+
+@pytest.fixture(scope="module")
+def bare(network: ToyEmbedder) -> Defence:
+    return Defence("none", "toy", NoPurification(), network)
+
+
+def evaluation(pack: FacePack, folder: Path | None, told: list[str]) -> Evaluation:
+    return Evaluation(
+        plan=SMOKE,
+        pack=pack,
+        surrogates={"pin-20": fitted_pin(pack, 20)},
+        others={"other": ToyEmbedder(1).eval().requires_grad_(False)},
+        store=ExampleStore(folder),
+        device=CPU,
+        command="pinwatch robustness run",
+        tell=told.append,
+    )
+
+
+@pytest.fixture(scope="module")
+def results(
+    pack: FacePack, defence: Defence, bare: Defence, tmp_path_factory: pytest.TempPathFactory
+) -> list[Result]:
+    folder = tmp_path_factory.mktemp("examples")
+    first = [result for found in evaluation(pack, folder, []).run([bare, defence]) for result in found]
+    again = [result for found in evaluation(pack, folder, []).run([bare, defence]) for result in found]
+    assert again == first, "what was kept gives the same records"
+    return first
+
+
+def of(results: list[Result], model: ThreatModel, defence: str = "pin") -> list[Result]:
+    return [result for result in results if result.threat_model is model and result.defence == defence]
+
+
+def test_every_threat_model_is_measured(results: list[Result]) -> None:
+    assert {result.threat_model for result in results if result.defence == "pin"} == set(ThreatModel)
+    assert {result.goal for result in results} == {None, *Goal}
+    assert [result.attack for result in results].count(CLEAN) == 2
+
+
+def test_every_identity_is_recorded_once(results: list[Result]) -> None:
+    identities = [result.identity for result in results]
+    assert len(set(identities)) == len(identities)
+
+
+def test_the_worst_case_is_no_better_than_any_example_it_pools(results: list[Result]) -> None:
+    found = of(results, ThreatModel.ADAPTIVE)
+    weaker = [r for model in ThreatModel.ADAPTIVE.includes for r in of(results, model)]
+    for worst in (result for result in found if result.attack == WORST):
+        pooled = [r for r in weaker if (r.goal, r.eps_255) == (worst.goal, worst.eps_255)]
+        assert len(pooled) > 5
+        assert worst.accuracy <= min(result.accuracy for result in pooled)
+
+
+def test_examples_of_those_who_do_not_know_the_purifier_are_made_once(
+    pack: FacePack, defence: Defence, bare: Defence, tmp_path: Path
+) -> None:
+    attacker = embedder_attackers(defence.network, [Pgd(1)])[0]
+    trial = pair_trial(pack, Split.SCORE, Goal.DODGE, 2, 0)
+    store = ExampleStore(tmp_path)
+    one = store.get("toy", attacker, trial, 8.0, seed=0, device=CPU)
+    files = sorted(tmp_path.iterdir())
+    assert torch.equal(store.get("toy", attacker, trial, 8.0, seed=0, device=CPU), one)
+    assert sorted(tmp_path.iterdir()) == files
+    store.get("toy", attacker, trial, 4.0, seed=0, device=CPU)
+    store.get("toy", attacker, trial.first(1), 8.0, seed=0, device=CPU)
+    assert len(list(tmp_path.iterdir())) == len(files) + 2
+
+
+def test_attacks_work_on_the_toy(pack: FacePack, bare: Defence) -> None:
+    """The toy can be fooled, or nothing here would mean anything."""
+    trial = pair_trial(pack, Split.SCORE, Goal.DODGE, None, 0)
+    threshold = verify(bare, pack, pack.pairs_of(Split.SELECT), CPU).threshold
+    clean = trial.right(trial.similarities(bare, trial.probes, CPU), threshold)
+    crops = attacked(Attacker(ThreatModel.EMBEDDER, Pgd(10), bare.network), trial, 32.0, 0, CPU)
+    under = trial.right(trial.similarities(bare, crops, CPU), threshold)
+    assert clean.mean() > 0.8
+    assert under.mean() < 0.2
+    assert (crops.int() - trial.probes.int()).abs().max() <= 32
+
+
+def test_bpda_has_the_values_of_the_defence_and_the_gradient_of_the_embedder(
+    pack: FacePack, defence: Defence
+) -> None:
+    crops = pack.batch([0, 1])
+    approximate = identity_backward(defence)
+    assert torch.allclose(approximate(crops), defence(crops), atol=1e-5)
+    leaf = crops.clone().requires_grad_(True)
+    approximate(leaf)[:, 0].sum().backward()  # type: ignore[no-untyped-call]
+    purified = defence.purifier(crops).detach().requires_grad_(True)
+    defence.network(purified)[:, 0].sum().backward()
+    assert leaf.grad is not None
+    assert purified.grad is not None
+    assert torch.allclose(leaf.grad, purified.grad, atol=1e-7)
+
+
+def test_penalties_are_what_they_say(pack: FacePack, defence: Defence) -> None:
+    crops = pack.batch([0, 1])
+    raw, purified = defence.network(crops), defence(crops)
+    assert torch.allclose(evidence_penalty(defence)(crops), 1 - (raw * purified).sum(1))
+    assert isinstance(defence.purifier, Pin)
+    assert torch.allclose(gain_steering(defence.purifier)(crops), torch.tensor([-1.0, -1.0]))
+
+
+def test_there_is_no_way_round_a_purifier_that_is_not_there(bare: Defence, defence: Defence) -> None:
+    ways = SMOKE.confined_attack
+    assert len(adaptive_attackers(bare, [Pgd(1)], ways, Pgd(1))) == 1
+    labels = [attacker.label for attacker in adaptive_attackers(defence, [Pgd(1)], ways, Pgd(1))]
+    assert len(set(labels)) == len(labels) == 5
+    assert len(adaptive_attackers(defence, [Pgd(1)], None, Pgd(1))) == 1
+
+
+def test_all_pairs_are_every_photograph_against_every_other(pack: FacePack, bare: Defence) -> None:
+    found = all_pairs(bare, pack, pack.rows_of(Split.SCORE), CPU)
+    assert (len(found.genuine), len(found.impostor)) == (6 * 3, 18 * 17 // 2 - 6 * 3)
+    assert found.genuine.mean() > found.impostor.mean() + 0.3
+    assert found.accuracy(found.threshold) > 0.9
+
+
+def test_trials_are_drawn_by_seed(pack: FacePack) -> None:
+    one, same, other = (pair_trial(pack, Split.SCORE, Goal.IMPERSONATE, 4, seed) for seed in (0, 0, 1))
+    assert torch.equal(one.probes, same.probes)
+    assert one.people != other.people
+    assert all(len(set(people)) == 2 for people in one.people)
+    assert torch.equal(one.first(2).probes, one.probes[:2])
+
+
+def test_strangers_are_not_in_the_gallery(pack: FacePack, bare: Defence) -> None:
+    trial = open_set_trial(pack, Split.SCORE, 5, 4, 0)
+    assert (len(trial), len(trial.references)) == (4, 5)
+    assert len(trial.first(2).references) == 5
+    assert trial.similarities(bare, trial.probes, CPU).shape == (4,)
+
+
+def test_pools_hold_a_row_wrong_for_good() -> None:
+    pools = Pools(clean={Goal.DODGE: np.array([True, True, False])})
+    pools.add(Goal.DODGE, 8.0, ThreatModel.TRANSFER, np.array([True, False, True]))
+    models = ThreatModel.EMBEDDER.includes
+    assert pools.worst(Goal.DODGE, 8.0, models).tolist() == [True, False, False]
+    assert pools.worst(Goal.DODGE, 4.0, models).tolist() == [True, True, False]

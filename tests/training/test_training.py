@@ -1,0 +1,206 @@
+"""Recipes in small: they learn, they are repeatable, and they go on where they were stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pipeline.errors import UsageError
+from pipeline.purify.pin import NoPurification, Pin
+from pipeline.robustness.faces import FacePack
+from pipeline.robustness.protocol import Split, person_of
+from tests.toys import ToyEmbedder, toy_photo
+from training.adversarial import AdversarialOptions, AdversarialStage
+from training.adversarial_loss import apart, inner_attack, neighbourhood
+from training.attack_pool import PIECE, AttackPool, PoolOptions, Surrogates
+from training.bank import TeacherBank, make_bank
+from training.fit_adaptive import untrained_pin
+from training.people import People
+from training.pin import PinOptions, PinProgress, PinTraining
+from training.views import nuisance, view_batch
+
+CPU = torch.device("cpu")
+POOL = PoolOptions(examples=64, attack_steps=2)
+
+
+def toy_embedder(seed: int = 0) -> ToyEmbedder:
+    return ToyEmbedder(seed).eval().requires_grad_(False)
+
+
+def rows_of(pack: FacePack) -> list[int]:
+    return pack.rows_of(Split.TRAIN) + pack.rows_of(Split.SELECT)
+
+
+def people_of(pack: FacePack) -> People:
+    rows = rows_of(pack)
+    return People(rows, [person_of(pack.photos[row]) for row in rows])
+
+
+def make_pin(pack: FacePack) -> Pin:
+    crops = [pack.crop(row) for row in rows_of(pack)]
+    pin, _ = untrained_pin(lambda: crops, components=120, chroma_components=30)
+    return pin.eval()
+
+
+def make_pool(pack: FacePack, folder: Path, pin: Pin) -> AttackPool:
+    basis = pin.luma_basis
+    surrogates = Surrogates(pin.mean, basis)  # type: ignore[arg-type]
+    networks = {"toy": toy_embedder()}
+    return AttackPool(
+        folder, pack, people_of(pack), networks, surrogates=surrogates, options=POOL, device=CPU
+    )
+
+
+def training(pack: FacePack, folder: Path, options: PinOptions, checkpoint: Path | None) -> PinTraining:
+    pin = make_pin(pack)
+    pool = make_pool(pack, folder, pin)
+    assert list(pool.make())[-1] == pool.total == 2
+    return PinTraining(
+        pin,
+        {"toy": toy_embedder()},
+        pool,
+        POOL.pieces,
+        pack=pack,
+        people=people_of(pack),
+        options=options,
+        checkpoint=checkpoint,
+        device=CPU,
+    )
+
+
+def test_the_pool_is_within_its_budgets_and_made_once(pack: FacePack, tmp_path: Path) -> None:
+    pool = make_pool(pack, tmp_path, make_pin(pack))
+    list(pool.make())
+    piece = pool.piece("toy", 1)
+    assert piece.attacked.shape == (PIECE, 3, 112, 112)
+    assert piece.genuine.sum() == PIECE // 2
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    list(pool.make())
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_the_inner_attack_keeps_each_rows_budget_and_helps_the_attacker(pack: FacePack) -> None:
+    network, crops = toy_embedder(), pack.batch([0, 3, 6, 9])
+    targets = network(pack.batch([1, 4, 0, 3]))
+    sign, budget = torch.tensor([-1.0, -1.0, 1.0, 1.0]), torch.tensor([0.0, 3.5, 8.0, 1.0])
+    generator = torch.Generator().manual_seed(0)
+    attacked = inner_attack(network, crops, targets, sign, eps_255=budget, steps=4, generator=generator)
+    change = (attacked - crops).abs().amax((1, 2, 3))
+    assert torch.equal(attacked, attacked.round())
+    assert (change <= budget).all()
+    assert change[0] == 0
+    gain = ((network(attacked) - network(crops)) * targets).sum(1) * sign
+    assert (gain[1:] > 0).all()
+
+
+def test_training_gains_under_attack_and_costs_little_otherwise(pack: FacePack, tmp_path: Path) -> None:
+    run = training(pack, tmp_path, PinOptions(steps=40), None)
+    reports: list[PinProgress] = list(run.run(report_every=10))
+    assert len(reports) == 4
+    assert reports[-1].attacked > reports[0].attacked
+    assert reports[-1].clean_genuine > 0.7
+    assert reports[-1].clean_impostor > 0.7
+
+
+def test_a_stopped_training_ends_with_the_same_weights(pack: FacePack, tmp_path: Path) -> None:
+    options = PinOptions(steps=6)
+    whole = training(pack, tmp_path / "pool", options, None)
+    list(whole.run())
+    stopped = training(pack, tmp_path / "pool", options, tmp_path / "state")
+    next(iter(stopped.run(report_every=3)))
+    stopped.keep()
+    resumed = training(pack, tmp_path / "pool", options, tmp_path / "state")
+    assert resumed.step == 3
+    list(resumed.run())
+    for one, other in zip(weights_of(whole), weights_of(resumed), strict=True):
+        assert torch.equal(one, other)
+
+
+def weights_of(run: PinTraining) -> list[torch.Tensor]:
+    return [value.detach() for value in run.selector.network.parameters()]
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(pack: FacePack, tmp_path: Path) -> None:
+    training(pack, tmp_path / "pool", PinOptions(steps=6), tmp_path / "state").keep()
+    with pytest.raises(UsageError, match="steps"):
+        training(pack, tmp_path / "pool", PinOptions(steps=7), tmp_path / "state")
+
+
+def adversarial(pack: FacePack, checkpoint: Path | None, views: int = 48) -> AdversarialStage:
+    options = AdversarialOptions(
+        views=views, batch=12, budget_max_255=16.0, attack_steps=2, last_attack_steps=2, learning_rate=2e-3
+    )
+    bank = make_bank(toy_embedder(), pack, CPU)
+    return AdversarialStage(
+        ToyEmbedder(), NoPurification(), bank, pack, options=options, checkpoint=checkpoint, device=CPU
+    )
+
+
+def test_the_adversarial_stage_learns(pack: FacePack) -> None:
+    reports = list(adversarial(pack, None, views=12 * 60).run(report_every=15))
+    assert reports[-1].attacked_loss < 0.9 * reports[0].attacked_loss
+
+
+def test_the_adversarial_stage_goes_on_where_it_was(pack: FacePack, tmp_path: Path) -> None:
+    whole = adversarial(pack, None)
+    list(whole.run())
+    stopped = adversarial(pack, tmp_path / "state")
+    next(iter(stopped.run(report_every=2)))
+    stopped.keep()
+    resumed = adversarial(pack, tmp_path / "state")
+    assert resumed.step == 2
+    list(resumed.run())
+    for name, value in whole.averaged.items():
+        assert torch.equal(value, resumed.averaged[name]), name
+
+
+def test_the_bank_knows_who_is_somebody_else(pack: FacePack) -> None:
+    bank = make_bank(toy_embedder(), pack, CPU)
+    index = torch.arange(len(bank))
+    nearest = bank.nearest_others(index)
+    own = [(nearest[n] - bank.upright[bank.person == bank.person[n]]).abs().sum(1).min() for n in index]
+    assert min(float(distance) for distance in own) > 1e-3
+    mirror = torch.zeros(len(bank), dtype=torch.bool)
+    assert torch.equal(bank.targets(index, mirror), bank.upright)
+    assert torch.equal(bank.targets(index, ~mirror), bank.mirrored)
+
+
+def test_losses_are_zero_where_nothing_differs() -> None:
+    vectors = nn.functional.normalize(torch.randn(4, 8, generator=torch.Generator().manual_seed(0)), dim=1)
+    assert torch.allclose(apart(vectors, vectors), torch.zeros(4), atol=1e-6)
+    assert torch.allclose(neighbourhood(vectors, vectors, vectors), torch.zeros(4), atol=1e-6)
+    assert (neighbourhood(vectors, vectors.flip(0), vectors) > 0.1).all()
+
+
+def test_views_are_pictures_and_depend_on_the_seed_alone() -> None:
+    crop = toy_photo(0, 1)
+    views = [nuisance(crop, np.random.default_rng(seed)) for seed in range(40)]
+    again = [nuisance(crop, np.random.default_rng(seed)) for seed in range(40)]
+    assert all(np.array_equal(a, b) for a, b in zip(views, again, strict=True))
+    assert all(view.shape == crop.shape and view.dtype == np.uint8 for view in views)
+    unchanged = sum(np.array_equal(view, crop) for view in views)
+    assert 5 < unchanged < 35
+    assert view_batch([crop, crop], np.random.default_rng(0)).shape == (2, 3, 112, 112)
+
+
+def test_training_needs_two_people_and_two_photographs_of_one() -> None:
+    with pytest.raises(UsageError, match="two people"):
+        People([0, 1], ["Ann", "Ann"])
+    with pytest.raises(UsageError, match="two photographs"):
+        People([0, 1], ["Ann", "Bob"])
+
+
+def test_pairs_are_of_one_person_or_of_two(pack: FacePack) -> None:
+    people, random = people_of(pack), np.random.default_rng(0)
+    for same in (True, False):
+        pairs = [people.pair(same=same, random=random) for _ in range(20)]
+        assert all((people.name(a) == people.name(b)) == same and a != b for a, b in pairs)
+
+
+def test_the_bank_holds_only_those_who_train(pack: FacePack) -> None:
+    bank: TeacherBank = make_bank(toy_embedder(), pack, CPU)
+    assert sorted(bank.rows.tolist()) == pack.rows_of(Split.TRAIN)
