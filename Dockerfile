@@ -14,6 +14,7 @@ COPY pipeline pipeline
 COPY gallery gallery
 COPY audit audit
 COPY workers workers
+COPY training training
 RUN pip install --no-cache-dir '.[cpu,kafka]' \
     && pip install --no-cache-dir --no-deps retinaface-pytorch==0.0.7
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.errors import ChecksumMismatch, ConfigError, ModelNotFound
 from pipeline.models.card import ModelCard, ModelFile, ModelKind
 from pipeline.models.checksum import verify_file
-from pipeline.models.reading import CARD_SUFFIX, bundled_cards, read_card
+from pipeline.models.reading import CARD_SUFFIX, bundled_cards, bundled_folder, read_card
 
 
 class FileState(enum.StrEnum):
@@ -55,7 +55,7 @@ class Catalogue:
 
     Args:
         cards: Cards with the place that each came from, in order of precedence.
-        folders: Where model files are looked for, first come first served.
+        folders: Where model files are looked for, first come first served; then the bundled ones.
     """
 
     def __init__(self, cards: Iterable[tuple[ModelCard, str]], folders: Sequence[Path]) -> None:
@@ -132,7 +132,7 @@ class Catalogue:
         return VerifiedModel(card, {file.name: self._verified(card, file) for file in card.files})
 
     def _locate(self, file: ModelFile) -> Path | None:
-        candidates = (folder / file.name for folder in self._folders)
+        candidates = (folder / file.name for folder in (*self._folders, bundled_folder()))
         return next((path for path in candidates if path.is_file()), None)
 
     def _verified(self, card: ModelCard, file: ModelFile) -> Path:

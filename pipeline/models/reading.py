@@ -65,10 +65,16 @@ def load_yaml(text: str, origin: str) -> Any:
 
 
 def bundled_cards() -> list[ModelCard]:
-    """The cards of ``configs/models.yaml``, which travels with the program."""
+    """The cards that travel with the program: ``configs/models.yaml``, and those beside bundled weights."""
     text = importlib.resources.files("configs").joinpath("models.yaml").read_text("utf-8")
     documents = load_yaml(text, "configs/models.yaml")["models"]
-    return [parse_card(document, f"configs/models.yaml[{n}]") for n, document in enumerate(documents)]
+    listed = [parse_card(document, f"configs/models.yaml[{n}]") for n, document in enumerate(documents)]
+    return listed + [read_card(path) for path in sorted(bundled_folder().glob(f"*{CARD_SUFFIX}"))]
+
+
+def bundled_folder() -> Path:
+    """Where the weights lie that travel with the program."""
+    return Path(str(importlib.resources.files("configs").joinpath("weights")))
 
 
 def read_card(path: Path) -> ModelCard:

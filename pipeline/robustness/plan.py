@@ -86,16 +86,16 @@ SMALL = Plan(
     pairs=50,
     budgets_255=(4.0, 8.0),
     steps=10,
-    adaptive_steps=20,
+    adaptive_steps=10,
     restarts=1,
     ways=False,
     severities=(3,),
-    patch_pairs=20,
+    patch_pairs=10,
     patch_steps=30,
     query_pairs=0,
     strangers=40,
 )
-"""What two cores do in about ten minutes a defence."""
+"""What two cores do in some ten minutes a defence; wide intervals, short attacks, no queries."""
 
 SMOKE = Plan(
     pairs=4,

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from pipeline.embed.load import load_network
+from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelKind
 from pipeline.purify.load import load_purifier
 from pipeline.robustness.controls import CONTROLS, SURROGATES, Controls
@@ -86,6 +87,11 @@ def run(request: Request, tell: Callable[[str], None] = lambda message: None) ->
     def purifier(name: str) -> nn.Module:
         if name in CONTROLS:
             return controls.get(name).to(device)
+        if name not in {card.name for card in catalogue.cards(ModelKind.PURIFIER)}:
+            raise UsageError(
+                f"there is no defence {name!r}: neither a purifier's card nor one of the controls "
+                f"{', '.join(CONTROLS)}"
+            )
         return load_purifier(catalogue.open(name, ModelKind.PURIFIER)).to(device)
 
     network = embedder(request.embedder)

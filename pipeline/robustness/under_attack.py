@@ -109,8 +109,9 @@ class UnderAttack:
         for model in ThreatModel.ADAPTIVE.includes:
             adapted = model is ThreatModel.ADAPTIVE
             for eps_255 in plan.adaptive_budgets_255 if adapted else all_budgets:
-                worst = self._pools.worst(trial.goal, eps_255, model.includes)
-                yield self._record(trial, WORST, eps_255, model, worst)
+                if (trial.goal, eps_255, model) in self._pools.under:
+                    worst = self._pools.worst(trial.goal, eps_255, model.includes)
+                    yield self._record(trial, WORST, eps_255, model, worst)
 
     def _adaptive(self) -> list[Attacker]:
         plan = self._plan

@@ -55,3 +55,17 @@ def test_the_long_clip_with_few_faces_names_nobody(gallery: Context, assets: Pat
     (report,) = result.reports
     assert report.frames == 1394
     assert result.counts.get(Outcome.KNOWN, 0) == 0
+
+
+def test_behind_the_bundled_purifier_nobody_in_the_crowd_is_suspected(
+    tmp_path: Path, assets: Path, models: Path
+) -> None:
+    """Evidence is measured on every track that is compared, and stays below its threshold."""
+    context = Context({})
+    context.override(data=tmp_path / "data", models=models, purifier="pinwatch-pin")
+    result = watch(context, assets / "clips" / "crowd.mp4")
+    context.close()
+    compared = [s for s in result.sightings if s.outcome is not Outcome.LOW_QUALITY]
+    assert len(compared) >= 8
+    assert {sighting.outcome for sighting in compared} == {Outcome.UNKNOWN}
+    assert all(s.attack_evidence is not None and s.attack_evidence < 1.0 for s in compared)

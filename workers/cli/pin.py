@@ -151,6 +151,9 @@ def info(
         "name": name,
         "id": model.card.model_id,
         "what": model.card.description,
+        "selector": model.card.architecture.removeprefix("pin_"),
+        "source": model.card.source,
+        "licence": model.card.licence,
         **dict(model.card.options),
     }
     if model.card.files:

@@ -169,7 +169,8 @@ def test_fit_names_a_folder_without_photographs(run: Run, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "verb", ["models list", "models info", "models check", "models pull", "pin fit", "pin info"]
+    "verb",
+    ["models list", "models info", "models check", "models pull", "pin fit", "pin train", "pin info"],
 )
 def test_every_verb_has_help_with_an_example(run: Run, verb: str) -> None:
     assert f"pinwatch {verb}" in run(*verb.split(), "--help").stdout

@@ -1,0 +1,87 @@
+"""Measures what stands on the embedders' cards behind a purifier that was trained, and prints it as YAML.
+
+Uses fold 4 of LFW only: the people of folds 1 to 3 trained the purifier, fold 5 is kept for scoring.
+
+    .venv/bin/python -m bench.pin_card --faces faces.npz --models ../shared/assets/models
+
+Thresholds of similarity are measured as bench.card_thresholds does. The evidence threshold is calibrated
+on the clean photographs and on the same under every corruption of middle severity.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.card_thresholds import BATCH, embed_all, report
+from bench.lfw import Cut
+from pipeline.embed.evidence import EvidenceEmbedder
+from pipeline.embed.load import load_embedder
+from pipeline.evidence import calibrate_evidence
+from pipeline.models import Catalogue, ModelKind
+from pipeline.robustness.corruptions import Corruption
+from pipeline.robustness.faces import FacePack, load_faces
+from pipeline.robustness.protocol import SELECT_FOLD, Split, person_of
+from pipeline.seams import FaceEmbedder
+from pipeline.types import ByteArray
+
+SEVERITY = 3
+
+
+def cuts_of(pack: FacePack, split: Split) -> list[Cut]:
+    """The crops of a split as the other benchmarks take them."""
+    return [
+        Cut(pack.photos[row], person_of(pack.photos[row]), SELECT_FOLD, pack.crop(row))
+        for row in pack.rows_of(split)
+    ]
+
+
+def shifts(crops: Sequence[ByteArray], embedder: FaceEmbedder) -> npt.NDArray[np.float64]:
+    """Purification shift of each crop, as a track of one has it."""
+    found = []
+    for start in range(0, len(crops), BATCH):
+        found += [one.purification_shift for one in embedder.embed(crops[start : start + BATCH])]
+    return np.array(found, np.float64)
+
+
+def unattacked(crops: Sequence[ByteArray], embedder: FaceEmbedder) -> npt.NDArray[np.float64]:
+    """Shifts of clean and of corrupted crops."""
+    stacked = np.stack(crops)
+    parts = [shifts(crops, embedder)]
+    parts += [shifts(list(corruption(stacked, SEVERITY, 0)), embedder) for corruption in Corruption]
+    return np.concatenate(parts)
+
+
+def main() -> None:
+    """Run the measurement."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--faces", type=Path, required=True)
+    parser.add_argument("--models", type=Path, action="append", required=True)
+    parser.add_argument("--purifier", default="pinwatch-pin")
+    parser.add_argument("--fmr", type=float, default=1e-4)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    pack = load_faces(given.faces)
+    catalogue = Catalogue.load(given.models)
+    cuts, pairs = cuts_of(pack, Split.SELECT), pack.pairs_of(Split.SELECT)
+    purifier = catalogue.open(given.purifier, ModelKind.PURIFIER)
+    print(f"{len(cuts)} photographs of fold 4, {purifier.card.model_id}")
+    for card in catalogue.cards(ModelKind.EMBEDDER):
+        opened = catalogue.open(card.name, ModelKind.EMBEDDER)
+        purified = load_embedder(opened, purifier, threads=given.threads)
+        bare = load_embedder(opened, catalogue.open("none", ModelKind.PURIFIER), threads=given.threads)
+        report(card.name, given.purifier, [embed_all(cuts, purified)], pairs, given.fmr)
+        negatives = unattacked([cut.crop_rgb for cut in cuts], EvidenceEmbedder(purified, bare))
+        found = calibrate_evidence(negatives)
+        print(
+            f"        evidence: {found.threshold:.4f}, evidence_far: {found.false_alarm_rate:.2g}, "
+            f"evidence_negatives: {found.negatives}"
+        )
+
+
+if __name__ == "__main__":
+    main()
