@@ -125,8 +125,13 @@ def leads(group: Templates, match: float) -> tuple[list[float], list[float]]:
 
 def report(name: str, purifier: str, groups: Sequence[Templates], pairs: Sequence[Pair], fmr: float) -> None:
     """Print accuracy, the error curve, and the card's entry."""
-    photos, crops = measure(groups, "mirrored"), measure(groups, "plain")
     print(f"\n{name} behind {purifier}: LFW folds 1-3 {_accuracy(groups, pairs):.4f}")
+    print_entry(purifier, groups, fmr)
+
+
+def print_entry(purifier: str, groups: Sequence[Templates], fmr: float) -> None:
+    """Print the error curve and the card's entry."""
+    photos, crops = measure(groups, "mirrored"), measure(groups, "plain")
     for target in (1e-3, 1e-4, 1e-5, 5e-6):
         print(f"  FMR {target:g}: photo to photo {_at(photos, target)}   crop to photo {_at(crops, target)}")
     supported = max(fmr, PAIRS_RULE / len(photos.impostor))

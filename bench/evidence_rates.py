@@ -3,7 +3,8 @@
     .venv/bin/python -m bench.evidence_rates --faces faces.npz --models ../shared/assets/models
 
 The threshold is the one on fold 4's unattacked crops at which 1 % of them are above (the card's own is
-stricter); rates are of fold 5's people, who had no part in it. Each crop is a track of one. An attack that does not change the decision counts as well: evidence should find it.
+stricter); rates are of fold 5's people, who had no part in it. Each crop is a track of one. An attack that
+does not change the decision counts as well: evidence should find it.
 """
 
 from __future__ import annotations

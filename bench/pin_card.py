@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bench.card_thresholds import BATCH, embed_all, report
+from bench.card_thresholds import BATCH, embed_all, print_entry
 from bench.lfw import Cut
 from pipeline.embed.evidence import EvidenceEmbedder
 from pipeline.embed.load import load_embedder
@@ -67,14 +67,15 @@ def main() -> None:
     given = parser.parse_args()
     pack = load_faces(given.faces)
     catalogue = Catalogue.load(given.models)
-    cuts, pairs = cuts_of(pack, Split.SELECT), pack.pairs_of(Split.SELECT)
+    cuts = cuts_of(pack, Split.SELECT)
     purifier = catalogue.open(given.purifier, ModelKind.PURIFIER)
     print(f"{len(cuts)} photographs of fold 4, {purifier.card.model_id}")
     for card in catalogue.cards(ModelKind.EMBEDDER):
         opened = catalogue.open(card.name, ModelKind.EMBEDDER)
         purified = load_embedder(opened, purifier, threads=given.threads)
         bare = load_embedder(opened, catalogue.open("none", ModelKind.PURIFIER), threads=given.threads)
-        report(card.name, given.purifier, [embed_all(cuts, purified)], pairs, given.fmr)
+        print(f"\n{card.name} behind {given.purifier}")
+        print_entry(given.purifier, [embed_all(cuts, purified)], given.fmr)
         negatives = unattacked([cut.crop_rgb for cut in cuts], EvidenceEmbedder(purified, bare))
         found = calibrate_evidence(negatives)
         print(

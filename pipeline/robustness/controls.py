@@ -6,16 +6,18 @@ eigenfaces, ``wiener-0.05`` weighs 2,500 of them against noise of that variance.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 
-import torch
 from torch import nn
 
 from pipeline.errors import UsageError
-from pipeline.purify.fit import BasisKind, FitOptions, FittedPin, fit_pin
+from pipeline.purify.fit import BasisKind, FitOptions, fit_pin, save_fitted
 from pipeline.purify.pin import NONE_ID, NoPurification, Pin
 from pipeline.purify.selector import Selector, Threshold, TopK, Wiener
+from pipeline.purify.storage import StoredPin, load_pin
 from pipeline.robustness.faces import FacePack
 from pipeline.robustness.protocol import Split
 from pipeline.types import ByteArray
@@ -46,11 +48,14 @@ class Controls:
 
     Args:
         pack: Whose people of `TRAIN` they are fitted to.
+        folder: Where fitted bases are kept, since eigenfaces take minutes; ``None`` keeps nothing.
     """
 
-    def __init__(self, pack: FacePack) -> None:
+    def __init__(self, pack: FacePack, folder: Path | None = None) -> None:
         self._pack = pack
-        self._fitted: dict[BasisKind, FittedPin] = {}
+        self._folder = folder
+        self._rows = pack.rows_of(Split.TRAIN)
+        self._fitted: dict[BasisKind, StoredPin] = {}
 
     def get(self, name: str) -> nn.Module:
         """The purifier called `name`, in eval mode.
@@ -73,16 +78,21 @@ class Controls:
         pin = Pin(name, fitted.mean, basis, selectors[selection](), components // 4)
         return pin.eval().requires_grad_(False)
 
-    def _fit(self, kind: BasisKind) -> FittedPin:
+    def _fit(self, kind: BasisKind) -> StoredPin:
         if kind not in self._fitted:
-            options = FitOptions(components=COMPONENTS, kind=kind)
-            self._fitted[kind] = fit_pin(self._crops(), options)
+            self._fitted[kind] = self._kept_or_fitted(kind)
         return self._fitted[kind]
 
+    def _kept_or_fitted(self, kind: BasisKind) -> StoredPin:
+        options = FitOptions(components=COMPONENTS, kind=kind)
+        digest = hashlib.sha256("\n".join(self._pack.photos[row] for row in self._rows).encode())
+        name = f"{kind}-{COMPONENTS}-{digest.hexdigest()[:12]}"
+        if self._folder is not None and (path := self._folder / f"{name}.safetensors").exists():
+            return load_pin(path)
+        fitted = fit_pin(self._crops(), options)
+        if self._folder is not None:
+            save_fitted(fitted, self._folder, name, options)
+        return StoredPin(fitted.mean, fitted.basis)
+
     def _crops(self) -> Iterator[ByteArray]:
-        return (self._pack.crop(row) for row in self._pack.rows_of(Split.TRAIN))
-
-
-def moved(purifiers: Mapping[str, nn.Module], device: torch.device) -> dict[str, nn.Module]:
-    """The same on another device."""
-    return {name: purifier.to(device) for name, purifier in purifiers.items()}
+        return (self._pack.crop(row) for row in self._rows)

@@ -79,7 +79,7 @@ def run(request: Request, tell: Callable[[str], None] = lambda message: None) ->
     device = torch.device(request.device)
     catalogue = Catalogue.load(list(request.models))
     pack = load_faces(request.faces)
-    controls = Controls(pack)
+    controls = Controls(pack, request.work / "controls")
 
     def embedder(name: str) -> nn.Module:
         return load_network(catalogue.open(name, ModelKind.EMBEDDER)).to(device)

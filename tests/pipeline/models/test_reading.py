@@ -86,7 +86,7 @@ def test_every_bundled_card_says_where_it_is_from_and_under_which_licence() -> N
 def test_every_bundled_embedder_has_thresholds_behind_each_purifier() -> None:
     for card in bundled_cards():
         if card.kind is ModelKind.EMBEDDER:
-            assert [entry.purifier for entry in card.thresholds] == ["none", "pin_topk"]
+            assert [entry.purifier for entry in card.thresholds] == ["none", "pin_topk", "pinwatch-pin"]
             for entry in card.thresholds:
                 assert entry.fmr * entry.impostor_pairs >= 30, "fewer than 30 false matches support this FMR"
 
