@@ -12,9 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.sources.file import FileSource
 from pipeline.types import Outcome
 from workers.cli.main import main
-from workers.demo.footage import FRAMES
+from workers.demo.attack import CLIP, EFFORT, PURIFIER
+from workers.demo.footage import FRAMES, Studio
 from workers.lettering import outcome_colour_bgr
 
 HOPPER = "Grace Hopper"
@@ -35,8 +37,8 @@ def run_demo(folder: Path) -> Run:
     return Run(folder, code if isinstance(code, int) else 0)
 
 
-def sightings(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "sightings.jsonl").read_text().splitlines()]
+def sightings(folder: Path, name: str = "sightings") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,46 @@ def test_the_contact_sheet_has_everybody(done: Run) -> None:
     assert sheet is not None
     assert coloured_px(sheet, Outcome.KNOWN) > 2000
     assert coloured_px(sheet, Outcome.UNKNOWN) > 2000
+
+
+def attacked_first(folder: Path, name: str) -> list[dict[str, Any]]:
+    """Last decisions of the attacked clip, the track that is attacked before the others."""
+    ended = [row for row in sightings(folder, name) if row["revision"] == "end"]
+    return sorted(ended, key=lambda row: row["first_seen_s"])
+
+
+@pytest.mark.assets
+def test_the_attack_deceives_the_recogniser_that_does_not_purify(done: Run) -> None:
+    attacked, *others = attacked_first(done.folder, "attacked-without-pin")
+    assert (attacked["outcome"], attacked["subject"], attacked["purifier"]) == ("known", HOPPER, "none")
+    assert [row["subject"] for row in others] == [HOPPER]
+
+
+@pytest.mark.assets
+def test_behind_the_purifier_only_she_is_named_who_is_enrolled(done: Run) -> None:
+    attacked, *others = attacked_first(done.folder, "attacked-with-pin")
+    assert attacked["outcome"] in {"unknown", "suspected_attack"}
+    assert attacked["purifier"].startswith(PURIFIER)
+    assert [row["subject"] for row in others] == [HOPPER]
+
+
+@pytest.mark.assets
+def test_the_attacked_clip_is_stored_without_loss(done: Run) -> None:
+    with av.open(done.folder / "attacked.mkv") as container:
+        assert container.streams.video[0].codec_context.name == "ffv1"
+        assert sum(1 for _ in container.demux(video=0)) - 1 == len(CLIP)
+    clean = Studio().frame(CLIP.start)
+    first = next(FileSource(done.folder / "attacked.mkv").frames())
+    change = np.abs(first.image_bgr.astype(np.int32) - clean)
+    assert 0 < change.max() <= EFFORT.eps_255
+
+
+@pytest.mark.assets
+def test_the_picture_of_the_attack_shows_both_outcomes(done: Run) -> None:
+    picture = cv2.imread(str(done.folder / "attack.png"))
+    assert picture is not None
+    assert coloured_px(picture, Outcome.KNOWN) > 4000
+    assert coloured_px(picture, Outcome.UNKNOWN) > 4000
 
 
 @pytest.mark.assets

@@ -1,4 +1,4 @@
-"""H.264 files that play in a browser, keep their times, and appear whole or not at all."""
+"""Video files that play in a browser or lose nothing, keep their times, and appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import StorageError
+from pipeline.sources.file import FileSource
 from pipeline.types import ByteArray
-from workers.video import VideoFile
+from workers.video import FFV1, VideoFile
 
 FullDisk = Callable[[int], contextlib.AbstractContextManager[None]]
 
@@ -66,6 +67,32 @@ def test_every_size_is_written(tmp_path: Path, width: int, height: int) -> None:
     assert (frame.width, frame.height) == (width + width % 2, height + height % 2)
     shown = frame.reformat(format="bgr24", src_colorspace="ITU709").to_ndarray()
     assert np.abs(shown.astype(np.int32) - (200, 100, 50)).max() <= 4
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 240), (321, 241), (1, 1)])
+def test_a_lossless_file_gives_back_every_bit(tmp_path: Path, width: int, height: int) -> None:
+    path = tmp_path / "film.mkv"
+    pictures = [noise(seed, height, width) for seed in range(4)]
+    with VideoFile(path, width, height, FFV1) as video:
+        for number, picture in enumerate(pictures):
+            video.write(picture, number * 40_000_000)
+    source = FileSource(path)
+    frames = list(source.frames())
+    assert [frame.pts_ns for frame in frames] == [0, 40_000_000, 80_000_000, 120_000_000]
+    assert source.dropped_by_cause == {}
+    for frame, picture in zip(frames, pictures, strict=True):
+        assert np.array_equal(frame.image_bgr, picture)
+
+
+def test_a_lossless_file_is_ffv1_in_matroska(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    with VideoFile(path, 320, 240, FFV1) as video:
+        video.write(noise(0), 0)
+        with pytest.raises(ValueError, match="must grow"):
+            video.write(noise(1), 900_000)  # times are whole milliseconds
+    with av.open(path) as container:
+        assert "matroska" in container.format.name
+        assert container.streams.video[0].codec_context.name == "ffv1"
 
 
 def test_a_picture_of_another_size_is_scaled(tmp_path: Path) -> None:

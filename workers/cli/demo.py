@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,9 @@ from pipeline.errors import PinwatchError, StorageError, UsageError
 from pipeline.types import ByteArray, Outcome, Sighting, TrackKey
 from workers.build import Context, WatchRequest
 from workers.cli.common import context, err, out, progress
+from workers.cli.demo_attack import show_attack
 from workers.cli.watch import run_watch, show
+from workers.config import NO_PURIFIER
 from workers.crops import crop_path
 from workers.session import SessionResult
 from workers.sheet import SheetEntry, contact_sheet, write_picture
@@ -30,25 +33,41 @@ def demo(
         Path, typer.Option("--out", help="Folder to write to; made if need be.", metavar="DIR")
     ] = Path("demo"),
 ) -> None:
-    """Compose a video of two people, enroll one of them, watch it, and show what was found.
+    """Compose a video of two people, enroll one of them, watch it, attack it, and show what was found.
 
     Nothing is downloaded: the people are Grace Hopper and Eileen Collins, from public-domain portraits
-    that matplotlib and scikit-image ship. Only Grace Hopper is enrolled. The gallery of the demo is in
-    `DIR/demo-data` and made anew each time; your own is not touched.
+    that matplotlib and scikit-image ship. Only Grace Hopper is enrolled. A second clip carries an attack
+    that makes Eileen Collins pass for her; it is watched without and with PIN. The galleries of the demo
+    are in `DIR/demo-data*` and made anew each time; your own is not touched.
 
     Example: `pinwatch demo --out demo`
     """
-    inner = _context_for(context(ctx), folder)
     try:
+        from workers.demo.attack import PURIFIER
+        from workers.demo.portraits import grace_hopper_bgr
+    except ImportError as error:
+        raise UsageError(f"the demo needs {error.name}: pip install 'pinwatch[cpu]'") from error
+    outer = context(ctx)
+    with ExitStack() as contexts:
+        inner, plain, purified = (
+            contexts.enter_context(closing(_context_for(outer, folder / name, purifier)))
+            for name, purifier in (
+                ("demo-data", outer.settings.purifier),
+                ("demo-data-without-pin", NO_PURIFIER),
+                ("demo-data-with-pin", PURIFIER),
+            )
+        )
+        for each in (inner, plain, purified):
+            each.enroller()  # a missing model shows before the footage is made
         _run(inner, folder)
-    finally:
-        inner.close()
+        for each in (plain, purified):
+            _enroll(each)
+        show_attack(plain, purified, folder, grace_hopper_bgr(), NAME)
 
 
-def _context_for(outer: Context, folder: Path) -> Context:
-    """A context with the models of `outer` and an empty gallery of its own."""
+def _context_for(outer: Context, data: Path, purifier: str) -> Context:
+    """A context with the models of `outer`, and an empty gallery of its own behind `purifier`."""
     settings = outer.settings
-    data = folder / "demo-data"
     try:
         if data.exists():
             shutil.rmtree(data)
@@ -61,13 +80,12 @@ def _context_for(outer: Context, folder: Path) -> Context:
         models=settings.models or settings.data / "models",
         detector=settings.detector.name,
         embedder=settings.embedder.name,
-        purifier=settings.purifier,
+        purifier=purifier,
     )
     return inner
 
 
 def _run(inner: Context, folder: Path) -> None:
-    inner.enroller()  # a missing model shows before the footage is made
     footage = folder / "footage.mp4"
     _compose(footage)
     _enroll(inner)
@@ -89,10 +107,8 @@ def _run(inner: Context, folder: Path) -> None:
 
 
 def _compose(path: Path) -> None:
-    try:
-        from workers.demo import footage
-    except ImportError as error:
-        raise UsageError(f"the demo needs {error.name}: pip install 'pinwatch[cpu]'") from error
+    from workers.demo import footage
+
     with progress() as bar:
         task = bar.add_task("composing the footage", total=footage.FRAMES)
         for done in footage.compose(path):

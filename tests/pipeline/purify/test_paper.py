@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.purify.fit import FitOptions, fit_pin
+from pipeline.purify.fit import FitOptions, FittedPin, fit_pin
 from pipeline.purify.paper import MaskMode, PaperSelector, initial_selector, scaled
 from pipeline.purify.pin import Pin
 from pipeline.purify.selector import Analysis
@@ -56,10 +56,9 @@ def seen(crops: torch.Tensor) -> Analysis:
     return Analysis(crops, crops - 128, torch.zeros(count, COUNT), torch.zeros(count, 2, CHROMA))
 
 
-def make_pin(pictures: list[ByteArray], selector: PaperSelector) -> Pin:
-    fitted = fit_pin(pictures, FitOptions(COUNT, CHROMA))
-    selector.requires_grad_(False)  # as in use; only the crops are differentiated
-    return Pin("paper@12345678", fitted.mean, fitted.basis, selector, CHROMA)
+@pytest.fixture(scope="module")
+def fitted(pictures: list[ByteArray]) -> FittedPin:
+    return fit_pin(pictures, FitOptions(COUNT, CHROMA))
 
 
 @pytest.mark.parametrize("mode", [MaskMode.MEAN, MaskMode.PROBABILITY])
@@ -67,8 +66,9 @@ class TestPaperSelector(PurifierContract):
     """Hard masks here are clear-cut: the finite differences of a mask that flips are not its gradient."""
 
     @pytest.fixture
-    def purifier(self, pictures: list[ByteArray], mode: MaskMode) -> Purifier:
-        return make_pin(pictures, tiny(mode))
+    def purifier(self, fitted: FittedPin, mode: MaskMode) -> Purifier:
+        selector = tiny(mode).requires_grad_(False)  # as in use; only the crops are differentiated
+        return Pin("paper@12345678", fitted.mean, fitted.basis, selector, CHROMA)
 
 
 def test_masks_follow_the_face() -> None:
@@ -99,14 +99,15 @@ def test_equal_probabilities_keep_everything() -> None:
 
 def test_the_mean_of_a_batch_would_let_batch_mates_decide() -> None:
     """The published fixed rule, written out, against ours: the same face among two sets of others."""
-    selector = undecided()
+    selector = initial_selector(2000, 0, width=TINY)
     noise, ramp, _, stripes = different_crops()
     batches = [torch.stack([noise, mate]) for mate in (ramp, stripes)]
     probabilities = [selector.probabilities(batch[:, 0]).detach() for batch in batches]
     assert torch.equal(probabilities[0][0], probabilities[1][0])
     theirs = [(batch > batch.mean())[0] for batch in probabilities]
     assert not torch.equal(theirs[0], theirs[1]), "the example must show the trap"
-    ours = [selector(seen(batch)).luma[0] for batch in batches]
+    none, nothing = torch.zeros(2, 2000), torch.zeros(2, 2, 0)
+    ours = [selector(Analysis(batch, batch, none, nothing)).luma[0] for batch in batches]
     assert torch.equal(ours[0], ours[1])
 
 

@@ -18,18 +18,19 @@ from pipeline.purify.policy import mask_loss, noised
 from pipeline.purify.reinforce import Progress, ReinforceOptions, train_paper
 from pipeline.types import ByteArray
 
-COUNT = 30
-BRIEF = ReinforceOptions(penalty=1e-6, samples=8, batch=10, epochs=2, denoise_epochs=2, decay_epochs=1)
+COUNT = 20
+BRIEF = ReinforceOptions(penalty=1e-6, samples=8, batch=6, epochs=2, denoise_epochs=2, decay_epochs=1)
+LEARNING = replace(BRIEF, samples=30, denoise_epochs=0, decay_epochs=20)
 
 
 class Faces:
-    """Forty pictures' green planes and the eigenfaces fitted to them."""
+    """Twenty-four pictures' green planes and the eigenfaces fitted to them."""
 
     def __init__(self, pictures: list[ByteArray]) -> None:
-        fitted = fit_pin(pictures[:40], FitOptions(COUNT, 1, BasisKind.EIGEN))
+        fitted = fit_pin(pictures[:24], FitOptions(COUNT, 1, BasisKind.EIGEN))
         assert isinstance(fitted.basis, EigenBasis)
         self.basis, self.mean = fitted.basis, fitted.mean[0]
-        self.luma = torch.from_numpy(np.stack(pictures[:40])[..., 1].copy())
+        self.luma = torch.from_numpy(np.stack(pictures[:24])[..., 1].copy())
 
     def train(
         self, options: ReinforceOptions, checkpoint: Path | None = None, stop_after: int | None = None
@@ -65,7 +66,7 @@ def same_weights(one: PaperSelector, other: PaperSelector) -> bool:
 
 
 def test_a_large_penalty_drives_the_number_kept_down(faces: Faces) -> None:
-    options = replace(BRIEF, penalty=0.015, epochs=5, denoise_epochs=0, decay_epochs=20, learning_rate=0.1)
+    options = replace(LEARNING, penalty=0.015, epochs=4, learning_rate=0.3)
     loss_before, kept_before = faces.expected(initial_selector(COUNT, 0, width=1 / 32), options.penalty)
     selector, _ = faces.train(options)
     loss, kept = faces.expected(selector, options.penalty)
@@ -74,7 +75,7 @@ def test_a_large_penalty_drives_the_number_kept_down(faces: Faces) -> None:
 
 
 def test_without_a_penalty_what_explains_faces_is_kept(faces: Faces) -> None:
-    options = replace(BRIEF, penalty=0.0, epochs=6, denoise_epochs=0, decay_epochs=20, learning_rate=0.1)
+    options = replace(LEARNING, penalty=0.0, epochs=6, learning_rate=0.5)
     loss_before, kept_before = faces.expected(initial_selector(COUNT, 0, width=1 / 32), options.penalty)
     selector, _ = faces.train(options)
     loss, kept = faces.expected(selector, options.penalty)
@@ -126,7 +127,7 @@ def test_training_depends_on_the_seed_alone(
     assert not same_weights(one, other)
 
 
-@pytest.mark.parametrize("stop_after", [3, 6, 8, 9, 14, 16])
+@pytest.mark.parametrize("stop_after", [3, 6, 8, 14])
 def test_an_interrupted_training_ends_with_the_same_bits(
     faces: Faces, whole: tuple[PaperSelector, list[Progress]], tmp_path: Path, stop_after: int
 ) -> None:
@@ -157,14 +158,14 @@ def test_another_training_does_not_go_on_from_it(faces: Faces, tmp_path: Path) -
     tiny, wider = (initial_selector(COUNT, 0, width=width) for width in (1 / 32, 1 / 16))
     with pytest.raises(UsageError, match="weights"):
         train_paper(wider, faces.luma, faces.mean, faces.basis, BRIEF, checkpoint=checkpoint)
-    with pytest.raises(UsageError, match="pictures 39"):
+    with pytest.raises(UsageError, match="pictures 23"):
         train_paper(tiny, faces.luma[1:], faces.mean, faces.basis, BRIEF, checkpoint=checkpoint)
 
 
 def test_what_does_not_go_together_is_refused(faces: Faces) -> None:
     selector = initial_selector(COUNT, 0, width=1 / 32)
-    with pytest.raises(ValueError, match="29 components"):
-        train_paper(selector, faces.luma, faces.mean, faces.basis.truncated(29), BRIEF)
+    with pytest.raises(ValueError, match="19 components"):
+        train_paper(selector, faces.luma, faces.mean, faces.basis.truncated(19), BRIEF)
     with pytest.raises(ValueError, match="0 pictures"):
         train_paper(selector, faces.luma[:0], faces.mean, faces.basis, BRIEF)
 
@@ -174,4 +175,4 @@ def test_what_does_not_go_together_is_refused(faces: Faces) -> None:
 )
 def test_impossible_options_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=name):
-        replace(BRIEF, **{name: -1})  # type: ignore[arg-type]
+        replace(BRIEF, **{name: -1})
