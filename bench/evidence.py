@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from bench.lfw import cut_faces_of_people
@@ -28,9 +29,11 @@ from pipeline.embed.evidence import EvidenceEmbedder
 from pipeline.embed.load import load_network
 from pipeline.embed.runtimes import OpenVinoRuntime
 from pipeline.models import Catalogue, ModelKind, VerifiedModel
+from pipeline.purify.basis import PIXELS, SIDE, EigenBasis
 from pipeline.purify.fit import FitOptions, fit_pin, save_fitted
 from pipeline.purify.load import load_purifier
-from pipeline.purify.pin import NoPurification
+from pipeline.purify.paper import PUBLISHED_COUNT, initial_selector
+from pipeline.purify.pin import NoPurification, Pin
 from pipeline.robustness.protocol import fold_of_people, read_pairs
 from pipeline.types import ByteArray, TemplateKey
 
@@ -115,7 +118,19 @@ def make_purifiers(crops_rgb: Sequence[ByteArray]) -> list[NamedPurifier]:
     with tempfile.TemporaryDirectory() as folder:
         save_fitted(fit_pin(crops_rgb, options), Path(folder), "pin", options)
         opened = Catalogue.load([Path(folder)]).open("pin", ModelKind.PURIFIER)
-        return [(f"{opened.card.architecture} {COMPONENTS}", load_purifier(opened))]
+        fixed = (f"{opened.card.architecture} {COMPONENTS}", load_purifier(opened))
+    bundled = Catalogue.load([]).open("pinwatch-pin", ModelKind.PURIFIER)
+    return [fixed, ("pinwatch-pin", load_purifier(bundled)), ("pin_paper", published_size())]
+
+
+def published_size() -> nn.Module:
+    """The published purifier, untrained, on as many orthonormal pictures as it has eigenfaces."""
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.linalg.qr(torch.randn(PIXELS, PUBLISHED_COUNT, generator=generator)).Q.T
+    basis = EigenBasis(pictures.reshape(-1, SIDE, SIDE), torch.ones(PUBLISHED_COUNT))
+    selector = initial_selector(PUBLISHED_COUNT, seed=0)
+    pin = Pin("paper", torch.full((3, SIDE, SIDE), 127.0), basis, selector, PUBLISHED_COUNT // 4)
+    return pin.eval().requires_grad_(False)
 
 
 def main() -> None:
