@@ -8,7 +8,7 @@ whole, an attacked one is reduced to the components that the attack cannot reach
 are smooth functions of the face: there is no mask to flip.
 
 Published PIN (Ren et al., IEEE TIFS 2022) chooses components by three convolutional networks of
-4 billion multiplications a face; this is some hundred thousand, since the coefficients are there anyway.
+6 billion multiplications a face; this is some hundred thousand, since the coefficients are there anyway.
 """
 
 from __future__ import annotations

@@ -92,7 +92,9 @@ class PaperSelector(nn.Module):
         Raises:
             ValueError: `faces` has another number of luma components than `count`.
         """
-        if faces.luma.shape[-1] != self.count:
+        # While a graph is traced, shapes are tensors, and their comparison would be frozen into it.
+        traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        if not traced and faces.luma.shape[-1] != self.count:
             raise ValueError(
                 f"the selector is of {self.count} components, the basis of {faces.luma.shape[-1]}"
             )

@@ -37,9 +37,9 @@ class Defence:
         vectors: torch.Tensor = self.network(self.purifier(crops))
         return vectors
 
-    def to(self, device: torch.device) -> Defence:
-        """The same on another device."""
-        return Defence(self.name, self.embedder, self.purifier.to(device), self.network.to(device))
+    def double(self) -> Defence:
+        """The same in float64, in place."""
+        return Defence(self.name, self.embedder, self.purifier.double(), self.network.double())
 
 
 def embed(network: Network, crops: torch.Tensor, device: torch.device) -> torch.Tensor:

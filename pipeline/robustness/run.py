@@ -24,8 +24,6 @@ from pipeline.robustness.protocol import Split
 from pipeline.robustness.results import Result, add_results, read_results
 from pipeline.robustness.threat import Goal
 
-_GATE_ROWS = 16
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -118,7 +116,7 @@ def _gates(evaluation: Evaluation, defences: Sequence[Defence]) -> list[Gate]:
         evaluation.tell(f"{defence.embedder}+{defence.name}: sanity gates")
         pairs = evaluation.pack.pairs_of(Split.SELECT)
         threshold = verify(defence, evaluation.pack, pairs, evaluation.device).threshold
-        trial = next(trial for trial in evaluation.trials() if trial.goal is Goal.DODGE).first(_GATE_ROWS)
+        trial = next(trial for trial in evaluation.trials() if trial.goal is Goal.DODGE)
         plan = evaluation.plan
         found = check(
             defence, trial, threshold, steps=plan.adaptive_steps, seed=plan.seed, device=evaluation.device

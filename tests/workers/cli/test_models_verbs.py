@@ -80,7 +80,7 @@ def test_pull_from_a_folder_then_check(run: Run, models: Path, data: Path) -> No
     assert str(data / "models" / "yunet_n_dynamic.onnx") in pulled.stdout
     checked = from_json(run("models", "check", "--json"))
     assert {entry["state"] for entry in checked} == {"ok"}
-    assert {entry["model"] for entry in checked} == {"yunet", "mobilefacenet"}
+    assert {entry["model"] for entry in checked} == {"yunet", "mobilefacenet", "pinwatch-pin"}
 
 
 @pytest.mark.assets
