@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ def pack_faces(
     """
     pairs = read_pairs(pairs_file)
     folds = fold_of_people(pairs)
-    photos = _photographs(folder)
+    photos = photographs(folder)
 
     def crops() -> Iterator[tuple[str, bytes]]:
         for path in track(photos, description="cutting faces"):
@@ -69,7 +69,7 @@ def pack_people(folder: Path, detector: Detector, *, track: Track) -> FacePack:
     counts: Counter[str] = Counter()
     photos: list[str] = []
     encoded: list[bytes] = []
-    for path in track(_photographs(folder), description="finding faces"):
+    for path in track(photographs(folder), description="finding faces"):
         crop = crop_of(path, detector)
         if crop is not None:
             person = path.parent.name
@@ -102,9 +102,14 @@ def _distance(face: Face, middle: np.ndarray) -> float:
     return float(np.linalg.norm(centre - middle))
 
 
-def _photographs(folder: Path) -> Sequence[Path]:
+def photographs(folder: Path) -> list[Path]:
+    """All photographs of a folder and below, in order of their paths.
+
+    Raises:
+        UsageError: it is no folder, or holds none.
+    """
     if not folder.is_dir():
-        raise UsageError(f"--faces must be a folder with a subfolder for each person: {folder} is none")
+        raise UsageError(f"--faces must be a folder of photographs: {folder} is none")
     photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
     if not photos:
         raise UsageError(f"the folder {folder} holds no photographs")

@@ -192,13 +192,9 @@ def _check_name(name: str, taken: Collection[str]) -> None:
 
 
 def _photographs(folder: Path, size: int, seed: int) -> list[Path]:
-    from gallery.photo import PHOTO_SUFFIXES
+    from workers.facepack import photographs
 
-    if not folder.is_dir():
-        raise UsageError(f"--faces must be a folder of photographs: {folder} is none")
-    photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
-    if not photos:
-        raise UsageError(f"the folder {folder} holds no photographs")
+    photos = photographs(folder)
     if len(photos) > size:
         photos = sorted(random.Random(seed).sample(photos, size))  # noqa: S311 - a sample, not a secret
     return photos
