@@ -39,8 +39,8 @@ def cut_faces_of_people(folder: Path, people: dict[str, int], detector: Detector
     cuts = []
     for path in track(photos, "cutting faces"):
         crop = crop_of(path, detector)
-        if crop is None:
-            sys.stderr.write(f"no face in {path.name}\n")
+        if isinstance(crop, str):
+            sys.stderr.write(f"left out {path.name}: {crop}\n")
             continue
         person = path.parent.name
         cuts.append(Cut(path.stem, person, people[person], crop))

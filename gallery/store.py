@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from sqlalchemy import select
 
@@ -232,8 +233,9 @@ class GalleryStore:
             saved = calibration_at(connection, key, at)
             by_subject = {**card.by_subject, **thresholds_at(connection, at)}
         if saved is None:
-            return Thresholds(card.match, card.margin, card.votes, by_subject, card.origin)
-        return Thresholds(saved.match, saved.margin, card.votes, by_subject, f"calibration:{saved.id}")
+            return replace(card, by_subject=by_subject)
+        origin = f"calibration:{saved.id}"
+        return replace(card, match=saved.match, margin=saved.margin, by_subject=by_subject, origin=origin)
 
     def sweep(self) -> int:
         """Delete photographs that a crash left without a row; nobody can enroll meanwhile.

@@ -23,8 +23,8 @@ ARCFACE_TEMPLATE.setflags(write=False)
 
 _MIN_SPREAD = 1e-3  # thinnest to widest direction of a point set: below, it is a line
 _MIN_FIT = 1e-3  # correlation with the target: below, no rotation and scale relates the two at all
-_MAX_STEP_PX = 4 / 3  # source pixels a crop pixel that bilinear sampling takes without aliasing
-_MARGIN_PX = 2  # around the cut-out, so that its border never enters the interpolation
+MAX_STEP_PX = 4 / 3  # source pixels a crop pixel that bilinear sampling takes without aliasing
+MARGIN_PX = 2  # around the cut-out, so that its border never enters the interpolation
 
 
 def _centred(name: str, points: npt.ArrayLike) -> tuple[DoubleArray, DoubleArray]:
@@ -74,7 +74,7 @@ def similarity_transform(src: npt.ArrayLike, dst: npt.ArrayLike) -> DoubleArray:
     return np.column_stack([linear, dst_mean - linear @ src_mean])
 
 
-def _source_window(
+def source_window(
     matrix: DoubleArray, height: int, width: int, margin_px: float
 ) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of the part of the picture that the crop shows, cut at the picture's border."""
@@ -98,7 +98,7 @@ def _reduced(window: ByteArray, step: float) -> tuple[ByteArray, DoubleArray]:
     return np.asarray(small, np.uint8), back
 
 
-def _compose(outer: DoubleArray, inner: DoubleArray) -> DoubleArray:
+def compose(outer: DoubleArray, inner: DoubleArray) -> DoubleArray:
     """The affine map `outer` after `inner`, each (2, 3)."""
     return np.asarray(outer @ np.vstack([inner, [0.0, 0.0, 1.0]]), np.float64)
 
@@ -123,15 +123,15 @@ def align(image_bgr: ByteArray, landmarks: FloatArray) -> ByteArray:
     check_array("image_bgr", image_bgr, np.uint8, (None, None, 3))
     check_array("landmarks", landmarks, np.float32, (5, 2))
     matrix = similarity_transform(landmarks, ARCFACE_TEMPLATE)
-    step = max(1.0, 1.0 / (float(np.hypot(matrix[0, 0], matrix[1, 0])) * _MAX_STEP_PX))
+    step = max(1.0, 1.0 / (float(np.hypot(matrix[0, 0], matrix[1, 0])) * MAX_STEP_PX))
     height, width = image_bgr.shape[:2]
-    x0, y0, x1, y1 = _source_window(matrix, height, width, _MARGIN_PX * max(1.0, step))
+    x0, y0, x1, y1 = source_window(matrix, height, width, MARGIN_PX * max(1.0, step))
     if x1 <= x0 or y1 <= y0:
         return np.zeros((CROP_SIZE_PX, CROP_SIZE_PX, 3), np.uint8)
     window = image_bgr[y0:y1, x0:x1]
-    matrix = _compose(matrix, np.array([[1.0, 0.0, x0], [0.0, 1.0, y0]]))
+    matrix = compose(matrix, np.array([[1.0, 0.0, x0], [0.0, 1.0, y0]]))
     if step > 1.0:
         window, back = _reduced(window, step)
-        matrix = _compose(matrix, back)
+        matrix = compose(matrix, back)
     crop = cv2.warpAffine(window, matrix, (CROP_SIZE_PX, CROP_SIZE_PX), flags=cv2.INTER_LINEAR)
     return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB), np.uint8)

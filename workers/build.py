@@ -251,7 +251,8 @@ class Context:
             UsageError: none of them says.
         """
         decision, card = self.settings.decision, self._card_thresholds()
-        evidence = card.evidence if decision.evidence is None else decision.evidence
+        if decision.evidence is not None:
+            card = replace(card, evidence=decision.evidence)
         stored = self.store().thresholds(self.template_key(), card, epoch)
         if decision.match is None and decision.margin is None:
             if stored.origin == _UNSET.origin:
@@ -259,14 +260,12 @@ class Context:
                     f"the card of {self.settings.embedder.name} has no thresholds behind this purifier: "
                     "run `pinwatch gallery calibrate --save`, or set decision.match and decision.margin"
                 )
-            return replace(stored, evidence=evidence)
-        return Thresholds(
+            return stored
+        return replace(
+            stored,
             match=stored.match if decision.match is None else decision.match,
             margin=stored.margin if decision.margin is None else decision.margin,
-            votes=stored.votes,
-            by_subject=stored.by_subject,
             origin="settings",
-            evidence=evidence,
         )
 
     def _card_thresholds(self) -> Thresholds:

@@ -44,7 +44,7 @@ def pack_faces(
     def crops() -> Iterator[tuple[str, bytes]]:
         for path in track(photos, description="cutting faces"):
             crop = crop_of(path, detector)
-            if crop is None:
+            if isinstance(crop, str):
                 continue
             trains = split_of(person_of(path.stem), folds) is Split.TRAIN
             yield path.stem, encode_crop(crop, jpeg if trains else None)
@@ -71,7 +71,7 @@ def pack_people(folder: Path, detector: Detector, *, track: Track) -> FacePack:
     encoded: list[bytes] = []
     for path in track(photographs(folder), description="finding faces"):
         crop = crop_of(path, detector)
-        if crop is not None:
+        if not isinstance(crop, str):
             person = path.parent.name
             counts[person] += 1
             photos.append(f"{person}_{counts[person]:04d}")
@@ -81,20 +81,20 @@ def pack_people(folder: Path, detector: Detector, *, track: Track) -> FacePack:
     return FacePack(tuple(photos), tuple(encoded), ())
 
 
-def crop_of(path: Path, detector: Detector) -> ByteArray | None:
-    """uint8 (112, 112, 3) RGB of the face nearest the middle; ``None`` without a face or a readable file."""
+def crop_of(path: Path, detector: Detector) -> ByteArray | str:
+    """uint8 (112, 112, 3) RGB of the face nearest the middle, or why there is none."""
     try:
         image_bgr = read_photo(path).image_bgr
     except ImageError:
-        return None
+        return "they cannot be read"
     faces = find_faces(image_bgr, detector)
     if not faces:
-        return None
+        return "no face was found"
     middle = np.array(image_bgr.shape[1::-1]) / 2
     try:
         return align(image_bgr, min(faces, key=lambda face: _distance(face, middle)).landmarks)
     except ValueError:
-        return None
+        return "the landmarks fit no face"
 
 
 def _distance(face: Face, middle: np.ndarray) -> float:
