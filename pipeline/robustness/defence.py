@@ -10,7 +10,7 @@ from torch import nn
 
 from pipeline.robustness.faces import FacePack
 from pipeline.robustness.objective import Network
-from pipeline.robustness.protocol import Pair
+from pipeline.robustness.protocol import Pair, person_of
 from pipeline.robustness.statistics import best_accuracy_threshold
 
 BATCH = 32
@@ -50,10 +50,17 @@ def embed(network: Network, crops: torch.Tensor, device: torch.device) -> torch.
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verification:
-    """Similarities of pairs without an attack."""
+    """Similarities of pairs without an attack.
+
+    Attributes:
+        genuine: float32 (G,).
+        impostor: float32 (I,).
+        people: Of each genuine pair: whom it shows.
+    """
 
     genuine: np.ndarray
     impostor: np.ndarray
+    people: tuple[tuple[str], ...]
 
     @property
     def threshold(self) -> float:
@@ -76,17 +83,18 @@ def verify(defence: Defence, pack: FacePack, pairs: list[Pair], device: torch.de
     first = vectors[[place[pack.rows[pair.first]] for pair in pairs]]
     second = vectors[[place[pack.rows[pair.second]] for pair in pairs]]
     scores, same = (first * second).sum(axis=1), np.array([pair.same for pair in pairs])
-    return Verification(scores[same], scores[~same])
+    people = tuple((person_of(pair.first),) for pair in pairs if pair.same)
+    return Verification(scores[same], scores[~same], people)
 
 
 def all_pairs(defence: Defence, pack: FacePack, rows: list[int], device: torch.device) -> Verification:
     """Similarities of every photograph of `rows` to every other one."""
-    from pipeline.robustness.protocol import person_of
-
     parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
     vectors = torch.cat([embed(defence, pack.batch(part), device) for part in parts]).cpu().numpy()
     people = np.array([person_of(pack.photos[row]) for row in rows])
     upper = np.triu_indices(len(rows), 1)
     scores = (vectors @ vectors.T)[upper]
     same = people[upper[0]] == people[upper[1]]
-    return Verification(scores[same], scores[~same])
+    return Verification(
+        scores[same], scores[~same], tuple((name,) for name in people[upper[0]][same].tolist())
+    )

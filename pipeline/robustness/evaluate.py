@@ -33,6 +33,22 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Evaluated:
+    """What came of one defence.
+
+    Attributes:
+        defence: Which.
+        threshold: Similarity from which on it says "the same person": that of most right decisions on the
+            clean pairs of those who select.
+        results: The records.
+    """
+
+    defence: Defence
+    threshold: float
+    results: list[Result]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """Everything that is held against the defences of one embedder.
 
@@ -58,11 +74,15 @@ class Evaluation:
     split: Split = Split.SCORE
     tell: Tell = lambda message: None
 
-    def run(self, defences: Sequence[Defence]) -> Iterator[list[Result]]:
+    def run(self, defences: Sequence[Defence]) -> Iterator[Evaluated]:
         """The records of each defence; a stopped run goes on from the kept examples."""
         trials = self.trials()
         for defence in defences:
-            yield list(self.under_attack(defence).run(trials))
+            self.tell(f"{defence.embedder}+{defence.name}: threshold")
+            pairs = self.pack.pairs_of(Split.SELECT)
+            threshold = verify(defence, self.pack, pairs, self.device).threshold
+            results = list(self._under_attack(defence, threshold).run(trials))
+            yield Evaluated(defence, threshold, results)
 
     def trials(self) -> list[Trial]:
         """What the attackers of pairs are set to, a trial a goal."""
@@ -72,11 +92,8 @@ class Evaluation:
             for goal in (Goal.DODGE, Goal.IMPERSONATE)
         ]
 
-    def under_attack(self, defence: Defence) -> UnderAttack:
-        """One defence with its threshold and those who attack it."""
-        self.tell(f"{defence.embedder}+{defence.name}: threshold")
-        pairs = self.pack.pairs_of(Split.SELECT)
-        threshold = verify(defence, self.pack, pairs, self.device).threshold
+    def _under_attack(self, defence: Defence, threshold: float) -> UnderAttack:
+        """One defence that decides at `threshold`, and those who attack it."""
         conditions = Conditions(
             self.plan, self.pack, self.split, self.store, self.device, self.command, self.tell
         )

@@ -6,13 +6,15 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
 
 from pipeline.errors import StorageError
 from pipeline.robustness.attackers import Attacker
-from pipeline.robustness.defence import BATCH, embed
+from pipeline.robustness.attacks.minimum import MinimumSearch
+from pipeline.robustness.defence import BATCH, Defence, embed
 from pipeline.robustness.objective import Objective
 from pipeline.robustness.trial import Trial
 
@@ -38,6 +40,29 @@ def attacked(
         changed = attack(crops, objective.rows(rows), eps_255, generator)
         parts.append(changed.to(torch.uint8).cpu())
     return torch.cat(parts)
+
+
+def least_budgets(
+    search: MinimumSearch,
+    defence: Defence,
+    trial: Trial,
+    threshold: float,
+    *,
+    seed: int,
+    device: torch.device,
+) -> np.ndarray:
+    """float32 (N,): the least budget, 8-bit units, at which each row is decided as the attacker wants.
+
+    0 where it is so without an attack, infinity where the search's largest budget was not enough.
+    """
+    objective = Objective(defence, embed(defence, trial.references, device), trial.goal)
+    found = []
+    for start in range(0, len(trial), BATCH):
+        rows = slice(start, start + BATCH)
+        generator = torch.Generator().manual_seed(seed * 100_003 + start)
+        crops = trial.probes[rows].to(device).float()
+        found.append(search(crops, objective.rows(rows), threshold, generator).eps_255)
+    return torch.cat(found).numpy()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from pipeline.robustness.examples import attacked
 from pipeline.robustness.objective import Objective
 from pipeline.robustness.results import WORST, Result
 from pipeline.robustness.threat import ThreatModel
-from pipeline.robustness.trial import Trial
+from pipeline.robustness.trial import Scorer, Trial
 
 LARGE_BUDGET_255 = 64.0
 NOISE_BUDGET_255 = 4.0
@@ -50,12 +50,15 @@ def check(
     defence: Defence, trial: Trial, threshold: float, *, steps: int, seed: int, device: torch.device
 ) -> Iterator[Gate]:
     """The gates that need attacks of their own, on a few rows of a trial; noise is tried on all."""
-    few_rows = trial.first(ROWS)
+    few_rows, scorer = trial.first(ROWS), Scorer(defence, device)
+
+    def accuracy(of: Trial, crops: torch.Tensor) -> float:
+        return float(scorer.right(of, crops, threshold).mean())
 
     def success(budget_255: float, count: int) -> float:
         attacker = Attacker(ThreatModel.ADAPTIVE, Pgd(count), defence)
         crops = attacked(attacker, few_rows, budget_255, seed, device)
-        return 1.0 - _accuracy(defence, few_rows, crops, threshold, device)
+        return 1.0 - accuracy(few_rows, crops)
 
     large = success(LARGE_BUDGET_255, steps)
     yield Gate(
@@ -70,20 +73,13 @@ def check(
         f"success {few:.3f} with {max(1, steps // 4)} steps, {many:.3f} with {steps}, "
         f"at {NOISE_BUDGET_255:g}/255",
     )
-    clean = _accuracy(defence, trial, trial.probes, threshold, device)
-    noisy = _accuracy(defence, trial, _noise(trial, seed), threshold, device)
+    clean, noisy = accuracy(trial, trial.probes), accuracy(trial, _noise(trial, seed))
     yield Gate(
         "noise of the same size is nearly harmless",
         noisy >= clean - NOISE_COSTS_AT_MOST,
         f"accuracy {clean:.3f} clean, {noisy:.3f} under random signs of {NOISE_BUDGET_255:g}/255",
     )
     yield gradients_agree(defence, few_rows.first(GRADIENT_ROWS), seed, device)
-
-
-def _accuracy(
-    defence: Defence, trial: Trial, crops: torch.Tensor, threshold: float, device: torch.device
-) -> float:
-    return float(trial.right(trial.similarities(defence, crops, device), threshold).mean())
 
 
 def _noise(trial: Trial, seed: int) -> torch.Tensor:

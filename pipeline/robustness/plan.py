@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.robustness.attacks.apgd import Apgd
 from pipeline.robustness.attacks.base import Attack
 from pipeline.robustness.attacks.gradient import Confine, Fgsm, Pgd
+from pipeline.robustness.attacks.minimum import MinimumSearch
 from pipeline.robustness.attacks.momentum import MomentumIterative
 
 
@@ -17,6 +18,8 @@ class Plan:
 
     Attributes:
         pairs: Attacked pairs a goal, ``None`` for all that are listed.
+        adaptive_pairs: How many of them whoever knows the purifier attacks, ``None`` for all: what is made
+            once serves every defence, what adapts is made for each.
         budgets_255: L-infinity budgets of those who do not know the purifier.
         adaptive_budgets_255: Of those who do.
         steps: Of each gradient attack that transfers.
@@ -30,12 +33,15 @@ class Plan:
         score_queries: Budget of an attacker who is told similarities.
         decision_queries: Of one who is told decisions only.
         query_budget_255: Their L-infinity budget.
+        minimum_pairs: Pairs a goal whose least sufficient budget is searched for, 0 for none.
+        minimum_most_255: The largest budget of that search, a whole number.
         strangers: Who try to match anyone of the gallery, 0 for none.
         gallery: How many people that has.
         seed: Of everything random.
     """
 
     pairs: int | None = None
+    adaptive_pairs: int | None = None
     budgets_255: tuple[float, ...] = (2.0, 4.0, 8.0)
     adaptive_budgets_255: tuple[float, ...] = (2.0, 4.0)
     steps: int = 20
@@ -49,6 +55,8 @@ class Plan:
     score_queries: int = 5_000
     decision_queries: int = 10_000
     query_budget_255: float = 8.0
+    minimum_pairs: int = 100
+    minimum_most_255: int = 16
     strangers: int = 200
     gallery: int = 1_000
     seed: int = 0
@@ -74,6 +82,10 @@ class Plan:
         """That of T4's other ways."""
         return Pgd(self.adaptive_steps)
 
+    def minimum_search(self) -> MinimumSearch:
+        """That of T4 for the least budget that suffices."""
+        return MinimumSearch(Pgd(self.adaptive_steps), self.minimum_most_255)
+
     def confined_attack(self, confine: Confine) -> Attack:
         """That of T4 within the span of the purifier's basis."""
         return Pgd(self.adaptive_steps, confine=confine)
@@ -83,19 +95,26 @@ FULL = Plan()
 """What a release is judged by; hours on two cores, minutes on a GPU."""
 
 SMALL = Plan(
-    pairs=50,
+    pairs=100,
+    adaptive_pairs=50,
     budgets_255=(4.0, 8.0),
     steps=10,
-    adaptive_steps=10,
+    adaptive_steps=20,
     restarts=1,
     ways=False,
     severities=(3,),
     patch_pairs=10,
     patch_steps=30,
     query_pairs=0,
+    minimum_pairs=0,
     strangers=40,
 )
-"""What two cores do in some ten minutes a defence; wide intervals, short attacks, no queries."""
+"""What two cores do in some ten minutes a defence; wide intervals, no queries."""
+
+SMALL_ADAPTIVE = replace(
+    SMALL, ways=True, minimum_pairs=20, query_pairs=10, score_queries=1_000, decision_queries=1_000
+)
+"""Small, and what takes longer: the other ways of whoever knows the purifier, least budgets, queries."""
 
 SMOKE = Plan(
     pairs=4,
@@ -108,6 +127,7 @@ SMOKE = Plan(
     patch_pairs=2,
     patch_steps=2,
     query_pairs=2,
+    minimum_pairs=2,
     score_queries=20,
     decision_queries=200,
     strangers=3,
@@ -115,4 +135,4 @@ SMOKE = Plan(
 )
 """Shows that everything runs; its figures mean nothing."""
 
-PLANS = {"full": FULL, "small": SMALL, "smoke": SMOKE}
+PLANS = {"full": FULL, "small": SMALL, "small-adaptive": SMALL_ADAPTIVE, "smoke": SMOKE}

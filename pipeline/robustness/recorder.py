@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.robustness.defence import Verification
 from pipeline.robustness.results import Result
-from pipeline.robustness.statistics import person_interval
+from pipeline.robustness.statistics import person_interval, threshold_at_fmr
 from pipeline.robustness.threat import Goal, ThreatModel
 from pipeline.robustness.trial import Trial
 
@@ -34,10 +35,11 @@ class Pools:
         self.under.setdefault((goal, eps_255, model), []).append(right)
 
     def worst(self, goal: Goal, eps_255: float, models: Sequence[ThreatModel]) -> Flags:
-        """Right without an attack and under every example of `models`."""
+        """Right without an attack and under every example of `models`: of the first rows, which all have."""
         pools = [self.under.get((goal, eps_255, model), []) for model in models]
-        flags = np.stack([self.clean[goal], *(flags for pool in pools for flags in pool)])
-        return np.asarray(flags.all(axis=0), np.bool_)
+        found = [self.clean[goal], *(flags for pool in pools for flags in pool)]
+        rows = min(map(len, found))
+        return np.asarray(np.stack([flags[:rows] for flags in found]).all(axis=0), np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,12 @@ class Recorder:
     embedder: str
     seed: int
     command: str
+
+    def of_all_pairs(self, found: Verification, fmr: float) -> Result:
+        """True accept rate over every genuine pair, where `fmr` of all impostor pairs are accepted."""
+        right = found.genuine >= threshold_at_fmr(found.impostor, fmr)
+        attack = f"TAR at FMR {fmr:g}, all pairs"
+        return self._result(None, attack, 0.0, ThreatModel.CORRUPTION, right, right, found.people)
 
     def of_goal(
         self,

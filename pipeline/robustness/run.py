@@ -14,8 +14,8 @@ from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelKind
 from pipeline.purify.load import load_purifier
 from pipeline.robustness.controls import CONTROLS, SURROGATES, Controls
-from pipeline.robustness.defence import Defence, verify
-from pipeline.robustness.evaluate import Evaluation
+from pipeline.robustness.defence import Defence
+from pipeline.robustness.evaluate import Evaluated, Evaluation
 from pipeline.robustness.examples import ExampleStore
 from pipeline.robustness.faces import load_faces
 from pipeline.robustness.gates import Gate, adaptive_without_defence, check, check_results
@@ -105,24 +105,20 @@ def run(request: Request, tell: Callable[[str], None] = lambda message: None) ->
         tell=tell,
     )
     defences = [Defence(name, request.embedder, purifier(name), network) for name in request.defences]
-    for results in evaluation.run(defences):
-        add_results(request.out, results)
-    return [*_gates(evaluation, defences), *_read_gates(request, read_results(request.out))]
+    gates: list[Gate] = []
+    for evaluated in evaluation.run(defences):
+        add_results(request.out, evaluated.results)
+        gates += _gates(evaluation, evaluated)
+    return [*gates, *_read_gates(request, read_results(request.out))]
 
 
-def _gates(evaluation: Evaluation, defences: Sequence[Defence]) -> list[Gate]:
-    gates = []
-    for defence in defences:
-        evaluation.tell(f"{defence.embedder}+{defence.name}: sanity gates")
-        pairs = evaluation.pack.pairs_of(Split.SELECT)
-        threshold = verify(defence, evaluation.pack, pairs, evaluation.device).threshold
-        trial = next(trial for trial in evaluation.trials() if trial.goal is Goal.DODGE)
-        plan = evaluation.plan
-        found = check(
-            defence, trial, threshold, steps=plan.adaptive_steps, seed=plan.seed, device=evaluation.device
-        )
-        gates += [Gate(f"{defence.name}: {gate.name}", gate.held, gate.detail) for gate in found]
-    return gates
+def _gates(evaluation: Evaluation, evaluated: Evaluated) -> list[Gate]:
+    defence, plan = evaluated.defence, evaluation.plan
+    evaluation.tell(f"{defence.embedder}+{defence.name}: sanity gates")
+    trial = next(trial for trial in evaluation.trials() if trial.goal is Goal.DODGE)
+    steps, seed, device = plan.adaptive_steps, plan.seed, evaluation.device
+    found = check(defence, trial, evaluated.threshold, steps=steps, seed=seed, device=device)
+    return [Gate(f"{defence.name}: {gate.name}", gate.held, gate.detail) for gate in found]
 
 
 def _read_gates(request: Request, results: Sequence[Result]) -> list[Gate]:

@@ -37,22 +37,44 @@ class Trial:
     def __len__(self) -> int:
         return len(self.probes)
 
-    def first(self, count: int) -> Trial:
-        """The first `count` rows; they were drawn in random order."""
+    def first(self, count: int | None) -> Trial:
+        """The first `count` rows, ``None`` for all; they were drawn in random order."""
+        if count is None:
+            return self
         references = self.references if self.goal is Goal.ANYONE else self.references[:count]
         return replace(self, probes=self.probes[:count], references=references, people=self.people[:count])
-
-    def similarities(self, defence: Defence, probes: torch.Tensor, device: torch.device) -> np.ndarray:
-        """float32 (N,): cosine of each of `probes` to its reference (`ANYONE`: to the nearest)."""
-        templates = embed(defence, self.references, device)
-        vectors = embed(defence, probes, device)
-        if self.goal is Goal.ANYONE:
-            return (vectors @ templates.T).amax(dim=1).cpu().numpy()
-        return (vectors * templates).sum(dim=1).cpu().numpy()
 
     def right(self, similarities: np.ndarray, threshold: float) -> np.ndarray:
         """bool (N,): decided as it should be."""
         return np.asarray(similarities >= threshold if self.goal is Goal.DODGE else similarities < threshold)
+
+
+class Scorer:
+    """Similarities behind one defence; the references of a trial are embedded once.
+
+    Args:
+        defence: Decides.
+        device: Where it is.
+    """
+
+    def __init__(self, defence: Defence, device: torch.device) -> None:
+        self._defence = defence
+        self._device = device
+        self._templates: dict[Trial, torch.Tensor] = {}
+
+    def similarities(self, trial: Trial, probes: torch.Tensor) -> np.ndarray:
+        """float32 (N,): cosine of each of `probes` to its reference (`ANYONE`: to the nearest)."""
+        if trial not in self._templates:
+            self._templates[trial] = embed(self._defence, trial.references, self._device)
+        templates = self._templates[trial]
+        vectors = embed(self._defence, probes, self._device)
+        if trial.goal is Goal.ANYONE:
+            return (vectors @ templates.T).amax(dim=1).cpu().numpy()
+        return (vectors * templates).sum(dim=1).cpu().numpy()
+
+    def right(self, trial: Trial, probes: torch.Tensor, threshold: float) -> np.ndarray:
+        """bool (N,): which of `probes` are decided as they should be."""
+        return trial.right(self.similarities(trial, probes), threshold)
 
 
 def pair_trial(pack: FacePack, split: Split, goal: Goal, count: int | None, seed: int) -> Trial:

@@ -14,8 +14,8 @@ from pipeline.robustness.attackers import (
     query_attackers,
 )
 from pipeline.robustness.corruptions import Corruption
-from pipeline.robustness.defence import Defence
-from pipeline.robustness.examples import ExampleStore
+from pipeline.robustness.defence import Defence, all_pairs
+from pipeline.robustness.examples import ExampleStore, least_budgets
 from pipeline.robustness.faces import FacePack
 from pipeline.robustness.plan import Plan
 from pipeline.robustness.protocol import Split
@@ -23,10 +23,13 @@ from pipeline.robustness.recorder import Flags, Pools, Recorder
 from pipeline.robustness.results import CLEAN, UNBOUNDED_255, WORST, Result
 from pipeline.robustness.statistics import threshold_at_fmr
 from pipeline.robustness.threat import ThreatModel
-from pipeline.robustness.trial import Trial, open_set_trial
+from pipeline.robustness.trial import Scorer, Trial, open_set_trial
 
 FPIR = 0.01
 """Of a stranger before the gallery: where the threshold of the open-set trial is set."""
+
+FMR = 1e-3
+"""At which all pairs are verified without an attack: the rate that face recognition is compared at."""
 
 _EVERYBODY = 10**9
 
@@ -64,6 +67,7 @@ class UnderAttack:
         self._plan = conditions.plan
         self._owner = f"{defence.embedder}+{defence.name}"
         self._pools = Pools()
+        self._scorer = Scorer(defence, conditions.device)
         self._recorder = Recorder(defence.name, defence.embedder, self._plan.seed, conditions.command)
 
     def run(self, trials: Sequence[Trial]) -> Iterator[Result]:
@@ -73,12 +77,14 @@ class UnderAttack:
             yield from self._gradient_attacks(trial)
             yield from self._patches(trial)
             yield from self._queries(trial)
+            yield from self._least_budgets(trial)
         yield from self._open_set()
 
     def _without_attack(self, trials: Sequence[Trial]) -> Iterator[Result]:
         clean = self._pools.clean
         clean.update({trial.goal: self._right(trial, trial.probes) for trial in trials})
         yield self._recorder.of_all_goals(trials, CLEAN, right=clean, clean=clean)
+        yield self._all_pairs()
         worst = dict(clean)
         for severity in self._plan.severities:
             for corruption in Corruption:
@@ -93,6 +99,12 @@ class UnderAttack:
                 )
         yield self._recorder.of_all_goals(trials, WORST, right=worst, clean=clean)
 
+    def _all_pairs(self) -> Result:
+        """Of everybody of the split, at a false match rate that so many pairs can support."""
+        of = self._of
+        found = all_pairs(self._defence, of.pack, of.pack.rows_of(of.split), of.device)
+        return self._recorder.of_all_pairs(found, max(FMR, 1 / len(found.impostor)))
+
     def _corrupted(self, trial: Trial, corruption: Corruption, severity: int) -> torch.Tensor:
         crops = trial.probes.permute(0, 2, 3, 1).numpy()
         changed = corruption(crops, severity, self._plan.seed)
@@ -101,17 +113,18 @@ class UnderAttack:
     def _gradient_attacks(self, trial: Trial) -> Iterator[Result]:
         """Those who do not know the purifier at every budget, those who do at theirs; then the worst."""
         plan, adaptive = self._plan, self._adaptive()
+        few = trial.first(plan.adaptive_pairs)
         all_budgets = sorted({*plan.budgets_255, *plan.adaptive_budgets_255})
         for eps_255 in all_budgets:
             yield from self._attacks(trial, self._transferred, self._defence.embedder, eps_255)
         for eps_255 in plan.adaptive_budgets_255:
-            yield from self._attacks(trial, adaptive, self._owner, eps_255)
+            yield from self._attacks(few, adaptive, self._owner, eps_255)
         for model in ThreatModel.ADAPTIVE.includes:
             adapted = model is ThreatModel.ADAPTIVE
             for eps_255 in plan.adaptive_budgets_255 if adapted else all_budgets:
                 if (trial.goal, eps_255, model) in self._pools.under:
                     worst = self._pools.worst(trial.goal, eps_255, model.includes)
-                    yield self._record(trial, WORST, eps_255, model, worst)
+                    yield self._record(few if adapted else trial, WORST, eps_255, model, worst)
 
     def _adaptive(self) -> list[Attacker]:
         plan = self._plan
@@ -139,6 +152,19 @@ class UnderAttack:
             )
             yield from self._few(trial.first(plan.query_pairs), attackers, plan.query_budget_255)
 
+    def _least_budgets(self, trial: Trial) -> Iterator[Result]:
+        """Whoever knows everything looks for the least budget of each pair: a whole curve over budgets."""
+        plan = self._plan
+        if not plan.minimum_pairs:
+            return
+        few, search = trial.first(plan.minimum_pairs), plan.minimum_search()
+        self._of.tell(f"{self._owner}: {ThreatModel.ADAPTIVE} {search.name} {few.goal}")
+        needed = least_budgets(
+            search, self._defence, few, self._threshold, seed=plan.seed, device=self._of.device
+        )
+        for eps_255 in range(1, search.eps_max_255 + 1):
+            yield self._record(few, search.name, float(eps_255), ThreatModel.ADAPTIVE, needed > eps_255)
+
     def _few(self, few: Trial, attackers: Sequence[Attacker], eps_255: float) -> Iterator[Result]:
         """Attacks that cost too much for all pairs, each by itself and the worst of them."""
         worst = self._pools.clean[few.goal][: len(few)]
@@ -155,7 +181,7 @@ class UnderAttack:
             return
         other = Split.SCORE if of.split is Split.SELECT else Split.SELECT
         others = open_set_trial(of.pack, other, plan.gallery, _EVERYBODY, plan.seed)
-        nearest = others.similarities(self._defence, others.probes, of.device)
+        nearest = self._scorer.similarities(others, others.probes)
         threshold = threshold_at_fmr(nearest, max(FPIR, 1 / len(nearest)))
         trial = open_set_trial(of.pack, of.split, plan.gallery, plan.strangers, plan.seed)
         clean = self._right(trial, trial.probes, threshold)
@@ -183,7 +209,7 @@ class UnderAttack:
 
     def _right(self, trial: Trial, crops: torch.Tensor, threshold: float | None = None) -> Flags:
         decides_at = self._threshold if threshold is None else threshold
-        return trial.right(trial.similarities(self._defence, crops, self._of.device), decides_at)
+        return self._scorer.right(trial, crops, decides_at)
 
     def _record(self, trial: Trial, attack: str, eps_255: float, model: ThreatModel, right: Flags) -> Result:
         clean = self._pools.clean[trial.goal][: len(trial)]

@@ -29,7 +29,7 @@ from pipeline.robustness.protocol import Split
 from pipeline.robustness.recorder import Pools
 from pipeline.robustness.results import CLEAN, WORST, Result
 from pipeline.robustness.threat import Goal, ThreatModel
-from pipeline.robustness.trial import open_set_trial, pair_trial
+from pipeline.robustness.trial import Scorer, open_set_trial, pair_trial
 from tests.toys import ToyEmbedder
 
 CPU = torch.device("cpu")
@@ -75,8 +75,9 @@ def results(
     pack: FacePack, defence: Defence, bare: Defence, tmp_path_factory: pytest.TempPathFactory
 ) -> list[Result]:
     folder = tmp_path_factory.mktemp("examples")
-    first = [result for found in evaluation(pack, folder, []).run([bare, defence]) for result in found]
-    again = [result for found in evaluation(pack, folder, []).run([bare, defence]) for result in found]
+    defences = [bare, defence]
+    first = [result for found in evaluation(pack, folder, []).run(defences) for result in found.results]
+    again = [result for found in evaluation(pack, folder, []).run(defences) for result in found.results]
     assert again == first, "what was kept gives the same records"
     return first
 
@@ -105,6 +106,26 @@ def test_the_worst_case_is_no_better_than_any_example_it_pools(results: list[Res
         assert worst.accuracy <= min(result.accuracy for result in pooled)
 
 
+def test_least_budgets_are_a_curve_that_only_falls(results: list[Result]) -> None:
+    found = [r for r in of(results, ThreatModel.ADAPTIVE) if r.attack.startswith("minimum-")]
+    assert {result.goal for result in found} == {Goal.DODGE, Goal.IMPERSONATE}
+    for goal in (Goal.DODGE, Goal.IMPERSONATE):
+        curve = sorted((result for result in found if result.goal is goal), key=lambda r: r.eps_255)
+        assert [result.eps_255 for result in curve] == list(range(1, SMOKE.minimum_most_255 + 1))
+        accuracies = [result.accuracy for result in curve]
+        assert accuracies == sorted(accuracies, reverse=True)
+        assert accuracies[0] <= curve[0].clean_accuracy
+
+
+def test_everybody_is_verified_without_an_attack(pack: FacePack, results: list[Result]) -> None:
+    (found,) = [r for r in of(results, ThreatModel.CORRUPTION) if r.attack.startswith("TAR at FMR")]
+    people = [photo.rpartition("_")[0] for photo in pack.photos]
+    rows = pack.rows_of(Split.SCORE)
+    genuine = sum(people[a] == people[b] for a in rows for b in rows if a < b)
+    assert found.n == genuine
+    assert found.accuracy == found.clean_accuracy > 0.5
+
+
 def test_examples_of_those_who_do_not_know_the_purifier_are_made_once(
     pack: FacePack, defence: Defence, bare: Defence, tmp_path: Path
 ) -> None:
@@ -124,9 +145,10 @@ def test_attacks_work_on_the_toy(pack: FacePack, bare: Defence) -> None:
     """The toy can be fooled, or nothing here would mean anything."""
     trial = pair_trial(pack, Split.SCORE, Goal.DODGE, None, 0)
     threshold = verify(bare, pack, pack.pairs_of(Split.SELECT), CPU).threshold
-    clean = trial.right(trial.similarities(bare, trial.probes, CPU), threshold)
+    scorer = Scorer(bare, CPU)
+    clean = scorer.right(trial, trial.probes, threshold)
     crops = attacked(Attacker(ThreatModel.EMBEDDER, Pgd(10), bare.network), trial, 32.0, 0, CPU)
-    under = trial.right(trial.similarities(bare, crops, CPU), threshold)
+    under = scorer.right(trial, crops, threshold)
     assert clean.mean() > 0.8
     assert under.mean() < 0.2
     assert (crops.int() - trial.probes.int()).abs().max() <= 32
@@ -182,7 +204,7 @@ def test_strangers_are_not_in_the_gallery(pack: FacePack, bare: Defence) -> None
     trial = open_set_trial(pack, Split.SCORE, 5, 4, 0)
     assert (len(trial), len(trial.references)) == (4, 5)
     assert len(trial.first(2).references) == 5
-    assert trial.similarities(bare, trial.probes, CPU).shape == (4,)
+    assert Scorer(bare, CPU).similarities(trial, trial.probes).shape == (4,)
 
 
 def test_pools_hold_a_row_wrong_for_good() -> None:
@@ -191,3 +213,11 @@ def test_pools_hold_a_row_wrong_for_good() -> None:
     models = ThreatModel.EMBEDDER.includes
     assert pools.worst(Goal.DODGE, 8.0, models).tolist() == [True, False, False]
     assert pools.worst(Goal.DODGE, 4.0, models).tolist() == [True, True, False]
+
+
+def test_what_few_rows_have_is_pooled_over_those_rows() -> None:
+    pools = Pools(clean={Goal.DODGE: np.array([True, True, True])})
+    pools.add(Goal.DODGE, 2.0, ThreatModel.EMBEDDER, np.array([False, True, True]))
+    pools.add(Goal.DODGE, 2.0, ThreatModel.ADAPTIVE, np.array([True, True]))
+    assert pools.worst(Goal.DODGE, 2.0, ThreatModel.ADAPTIVE.includes).tolist() == [False, True]
+    assert pools.worst(Goal.DODGE, 2.0, ThreatModel.EMBEDDER.includes).tolist() == [False, True, True]
