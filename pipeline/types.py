@@ -233,8 +233,8 @@ class Embedding:
     Attributes:
         vector: float32 (D,), Euclidean norm 1 within 1e-3.
         key: Which embedder, purifier and alignment made it.
-        purification_shift: 1 - cosine between the embeddings with and without purification, 0..2;
-            ``None`` where it was not measured.
+        purification_shift: 1 - cosine between the embeddings with and without purification, less what the
+            crop's noise explains, 0..2; ``None`` where it was not measured.
     """
 
     vector: FloatArray

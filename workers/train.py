@@ -26,10 +26,12 @@ class PinwatchRecipe:
 
 @dataclass(frozen=True, slots=True)
 class PaperRecipe:
-    """See :class:`pipeline.purify.reinforce.ReinforceOptions`."""
+    """See :class:`pipeline.purify.reinforce.ReinforceOptions`; `width` is a share of the channels."""
 
     penalty: float
     epochs: int
+    denoise_epochs: int
+    width: float
 
 
 def train_purifier(
@@ -59,9 +61,18 @@ def train_purifier(
         from pipeline.purify.reinforce import ReinforceOptions
         from training.paper_pin import train_paper_pin
 
-        options = ReinforceOptions(penalty=recipe.penalty, epochs=recipe.epochs, seed=seed)
+        options = ReinforceOptions(
+            penalty=recipe.penalty, epochs=recipe.epochs, denoise_epochs=recipe.denoise_epochs, seed=seed
+        )
         return train_paper_pin(
-            pack, rows, work, options=options, device=device, tell=tell, report=lambda progress: None
+            pack,
+            rows,
+            work,
+            options=options,
+            width=recipe.width,
+            device=device,
+            tell=tell,
+            report=lambda progress: None,
         )
     from pipeline.embed.load import load_network
     from pipeline.models import ModelKind

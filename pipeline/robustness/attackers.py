@@ -8,12 +8,14 @@ round what could hide its gradient.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
+from pipeline.embed.evidence import LUMA, NOISE_SHIFT
 from pipeline.purify.pin import Pin
 from pipeline.robustness.attacks.base import Attack
 from pipeline.robustness.attacks.decision import HopSkipJump
@@ -127,13 +129,20 @@ def gain_steering(purifier: Pin, weight: float = STEERING_WEIGHT) -> Penalty:
 
 
 def evidence_penalty(defence: Defence, weight: float = EVIDENCE_WEIGHT) -> Penalty:
-    """What the product would measure as attack evidence: 1 - cosine of purified and raw embedding."""
+    """What the product would measure as attack evidence; whoever knows it may hide it under noise as well."""
 
     def penalty(crops: torch.Tensor) -> torch.Tensor:
         raw: torch.Tensor = defence.network(crops)
-        return weight * (1.0 - (raw * defence(crops)).sum(dim=1))
+        return weight * (1.0 - (raw * defence(crops)).sum(dim=1) - NOISE_SHIFT * luma_noise(crops))
 
     return penalty
+
+
+def luma_noise(crops: torch.Tensor) -> torch.Tensor:
+    """float32 (N,): :func:`pipeline.embed.evidence.noise_255` of float32 (N, 3, H, W), differentiable."""
+    luma = torch.einsum("nchw,c->nhw", crops, crops.new_tensor(LUMA) / 256)
+    differences = luma.diff(n=2, dim=1).diff(n=2, dim=2)
+    return math.sqrt(math.pi / 2) / 6 * differences.abs().mean(dim=(1, 2))
 
 
 def query_attackers(

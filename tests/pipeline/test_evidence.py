@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pipeline.decide import WeightedEmbedding, decide
 from pipeline.embed.embedder import NetworkEmbedder, PurifiedNetwork
-from pipeline.embed.evidence import EvidenceEmbedder, purification_shift
+from pipeline.embed.evidence import NOISE_SHIFT, EvidenceEmbedder, noise_255, purification_shift
 from pipeline.embed.runtimes import TorchRuntime
 from pipeline.errors import UsageError
 from pipeline.evidence import ERRORS_NEEDED, calibrate_evidence, track_evidence
@@ -38,7 +38,7 @@ class Toy(nn.Module):
         super().__init__()
         generator = torch.Generator().manual_seed(0)
         coarse = torch.randn(DIM, 3, 7, 7, generator=generator).repeat_interleave(16, 2)
-        fine = torch.randn(DIM, 3, 112, 112, generator=generator)
+        fine = 5.0 * torch.randn(DIM, 3, 112, 112, generator=generator)
         self.register_buffer("weight", coarse.repeat_interleave(16, 3) + fine)
 
     def forward(self, crops_rgb: torch.Tensor) -> torch.Tensor:
@@ -102,7 +102,8 @@ class TestEvidenceEmbedder(EmbedderContract):
         bare = vectors(network_embedder(BARE, NoPurification()).embed(crops))
         cosines = (vectors(embedder.embed(crops)) * bare).sum(axis=1)
         shifts = [item.purification_shift for item in embedder.embed(crops)]
-        assert shifts == pytest.approx(1.0 - cosines, abs=1e-5)
+        explained = [NOISE_SHIFT * noise_255(crop) for crop in crops]
+        assert shifts == pytest.approx(np.maximum(1.0 - cosines - explained, 0.0), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -121,11 +122,30 @@ def test_what_cannot_be_compared_is_refused(bare: TemplateKey, complaint: str) -
 
 def test_the_shift_stays_in_its_bounds() -> None:
     one = np.array([0.6, 0.8], np.float32)
-    assert purification_shift(one, one) == pytest.approx(0.0, abs=1e-9)
-    assert purification_shift(one, np.array([-0.8, 0.6], np.float32)) == pytest.approx(1.0)
-    assert purification_shift(one, -one) == pytest.approx(2.0, abs=1e-9)
+    assert purification_shift(one, one, 0.0) == pytest.approx(0.0, abs=1e-9)
+    assert purification_shift(one, np.array([-0.8, 0.6], np.float32), 0.0) == pytest.approx(1.0)
+    assert purification_shift(one, -one, 0.0) == pytest.approx(2.0, abs=1e-9)
     nearly = np.array([0.6, 0.80000001], np.float32) * np.float32(1.0005)
-    assert 0.0 <= purification_shift(one, nearly) <= 2.0
+    assert 0.0 <= purification_shift(one, nearly, 0.0) <= 2.0
+    assert purification_shift(one, nearly, 50.0) == 0.0
+
+
+def test_noise_explains_a_part_of_the_shift() -> None:
+    one, other = np.array([0.6, 0.8], np.float32), np.array([-0.8, 0.6], np.float32)
+    assert purification_shift(one, other, 10.0) == pytest.approx(1.0 - 10 * NOISE_SHIFT)
+
+
+@pytest.mark.parametrize("sigma", [2.0, 10.0, 25.0])
+def test_noise_is_measured_in_grey_levels(sigma: float) -> None:
+    """The same noise in all three colours is noise of that strength in luma; edges hardly count."""
+    random = np.random.default_rng(0)
+    picture = np.full((112, 112), 120.0)
+    picture[:, 50:] = 60.0
+    noisy = np.clip(np.rint(picture + sigma * random.standard_normal(picture.shape)), 0, 255)
+    crop = np.repeat(noisy.astype(np.uint8)[..., np.newaxis], 3, axis=2)
+    assert noise_255(crop) == pytest.approx(sigma, rel=0.1)
+    clean = np.repeat(picture.astype(np.uint8)[..., np.newaxis], 3, axis=2)
+    assert noise_255(clean) == 0.0
 
 
 def test_an_embedding_refuses_a_shift_that_cannot_be() -> None:

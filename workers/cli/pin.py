@@ -103,7 +103,14 @@ def train(
         float, typer.Option(min=0.01, help="pinwatch: less is more robust and less accurate.")
     ] = 1.0,
     penalty: Annotated[float, typer.Option(min=0.0, help="paper: price of a component (lambda).")] = 0.015,
-    epochs: Annotated[int, typer.Option(min=1, help="paper: epochs.")] = 200,
+    epochs: Annotated[int, typer.Option(min=1, help="paper: epochs of the selection.")] = 200,
+    denoise_epochs: Annotated[
+        int, typer.Option(min=0, help="paper: epochs of the autoencoder before it.")
+    ] = 20,
+    width: Annotated[
+        float,
+        typer.Option(min=0.05, max=1.0, help="paper: share of the published channels, for slow machines."),
+    ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
 ) -> None:
     """Train a purifier that chooses for each face, and keep it in `DATA/models`.
@@ -121,7 +128,7 @@ def train(
     recipe = (
         PinwatchRecipe(steps, examples, clean_weight)
         if selector == "pinwatch"
-        else PaperRecipe(penalty, epochs)
+        else PaperRecipe(penalty, epochs, denoise_epochs, width)
     )
     with progress() as bar:
         task = bar.add_task("starting", total=1)
