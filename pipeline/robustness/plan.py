@@ -116,6 +116,9 @@ SMALL_ADAPTIVE = replace(
 )
 """Small, and what takes longer: the other ways of whoever knows the purifier, least budgets, queries."""
 
+SMALL_TRANSFER = replace(SMALL, adaptive_budgets_255=(), patch_pairs=0, strangers=0)
+"""Small, and only those who do not know the purifier: minutes a defence, once their examples are made."""
+
 SMOKE = Plan(
     pairs=4,
     budgets_255=(8.0,),
@@ -135,4 +138,10 @@ SMOKE = Plan(
 )
 """Shows that everything runs; its figures mean nothing."""
 
-PLANS = {"full": FULL, "small": SMALL, "small-adaptive": SMALL_ADAPTIVE, "smoke": SMOKE}
+PLANS = {
+    "full": FULL,
+    "small": SMALL,
+    "small-transfer": SMALL_TRANSFER,
+    "small-adaptive": SMALL_ADAPTIVE,
+    "smoke": SMOKE,
+}
