@@ -97,7 +97,7 @@ FULL = Plan()
 SMALL = Plan(
     pairs=100,
     adaptive_pairs=50,
-    budgets_255=(4.0, 8.0),
+    budgets_255=(2.0, 4.0, 8.0),
     steps=10,
     adaptive_steps=20,
     restarts=1,
@@ -118,6 +118,9 @@ SMALL_ADAPTIVE = replace(
 
 SMALL_TRANSFER = replace(SMALL, adaptive_budgets_255=(), patch_pairs=0, strangers=0)
 """Small, and only those who do not know the purifier: minutes a defence, once their examples are made."""
+
+SMALL_WHITE_BOX = replace(SMALL, budgets_255=(), severities=(), patch_pairs=0, strangers=0)
+"""Small, and only whoever knows the purifier: minutes a defence, for comparing embedders behind it."""
 
 SMOKE = Plan(
     pairs=4,
@@ -142,6 +145,7 @@ PLANS = {
     "full": FULL,
     "small": SMALL,
     "small-transfer": SMALL_TRANSFER,
+    "small-white-box": SMALL_WHITE_BOX,
     "small-adaptive": SMALL_ADAPTIVE,
     "smoke": SMOKE,
 }

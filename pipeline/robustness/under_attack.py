@@ -114,14 +114,13 @@ class UnderAttack:
         """Those who do not know the purifier at every budget, those who do at theirs; then the worst."""
         plan, adaptive = self._plan, self._adaptive()
         few = trial.first(plan.adaptive_pairs)
-        all_budgets = sorted({*plan.budgets_255, *plan.adaptive_budgets_255})
-        for eps_255 in all_budgets:
+        for eps_255 in plan.budgets_255:
             yield from self._attacks(trial, self._transferred, self._defence.embedder, eps_255)
         for eps_255 in plan.adaptive_budgets_255:
             yield from self._attacks(few, adaptive, self._owner, eps_255)
         for model in ThreatModel.ADAPTIVE.includes:
             adapted = model is ThreatModel.ADAPTIVE
-            for eps_255 in plan.adaptive_budgets_255 if adapted else all_budgets:
+            for eps_255 in plan.adaptive_budgets_255 if adapted else plan.budgets_255:
                 if (trial.goal, eps_255, model) in self._pools.under:
                     worst = self._pools.worst(trial.goal, eps_255, model.includes)
                     yield self._record(few if adapted else trial, WORST, eps_255, model, worst)
