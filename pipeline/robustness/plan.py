@@ -116,7 +116,7 @@ SMALL_ADAPTIVE = replace(
 )
 """Small, and what takes longer: the other ways of whoever knows the purifier, least budgets, queries."""
 
-SMALL_TRANSFER = replace(SMALL, adaptive_budgets_255=(), patch_pairs=0, strangers=0)
+SMALL_TRANSFER = replace(SMALL, budgets_255=(4.0, 8.0), adaptive_budgets_255=(), patch_pairs=0, strangers=0)
 """Small, and only those who do not know the purifier: minutes a defence, once their examples are made."""
 
 SMALL_WHITE_BOX = replace(SMALL, budgets_255=(), severities=(), patch_pairs=0, strangers=0)
