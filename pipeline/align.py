@@ -23,8 +23,8 @@ ARCFACE_TEMPLATE.setflags(write=False)
 
 _MIN_SPREAD = 1e-3  # thinnest to widest direction of a point set: below, it is a line
 _MIN_FIT = 1e-3  # correlation with the target: below, no rotation and scale relates the two at all
-MAX_STEP_PX = 4 / 3  # source pixels a crop pixel that bilinear sampling takes without aliasing
-MARGIN_PX = 2  # around the cut-out, so that its border never enters the interpolation
+_MAX_STEP_PX = 4 / 3  # source pixels a crop pixel that bilinear sampling takes without aliasing
+_MARGIN_PX = 2  # around the cut-out, so that its border never enters the interpolation
 
 
 def _centred(name: str, points: npt.ArrayLike) -> tuple[DoubleArray, DoubleArray]:
@@ -74,7 +74,30 @@ def similarity_transform(src: npt.ArrayLike, dst: npt.ArrayLike) -> DoubleArray:
     return np.column_stack([linear, dst_mean - linear @ src_mean])
 
 
-def source_window(
+def place(
+    landmarks: npt.ArrayLike, height: int, width: int
+) -> tuple[DoubleArray, tuple[int, int, int, int], float]:
+    """Where the crop of a face comes from in a picture of this size.
+
+    Args:
+        landmarks: (5, 2) in pixels.
+        height: Of the picture.
+        width: Of the picture.
+
+    Returns:
+        The map (2, 3) from pixels of the window to pixels of the crop; the window x0, y0, x1, y1, of no
+        width or height where the face lies outside; by how much it is to be reduced first, 1 or more.
+
+    Raises:
+        ValueError: the landmarks are degenerate.
+    """
+    matrix = similarity_transform(landmarks, ARCFACE_TEMPLATE)
+    step = max(1.0, 1.0 / (float(np.hypot(matrix[0, 0], matrix[1, 0])) * _MAX_STEP_PX))
+    window = _source_window(matrix, height, width, _MARGIN_PX * step)
+    return compose(matrix, np.array([[1.0, 0.0, window[0]], [0.0, 1.0, window[1]]])), window, step
+
+
+def _source_window(
     matrix: DoubleArray, height: int, width: int, margin_px: float
 ) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of the part of the picture that the crop shows, cut at the picture's border."""
@@ -88,14 +111,11 @@ def source_window(
     return int(x0), int(y0), int(x1), int(y1)
 
 
-def _reduced(window: ByteArray, step: float) -> tuple[ByteArray, DoubleArray]:
-    """The window about `step` times smaller by area averaging, and the matrix (2, 3) back to the window."""
-    height, width = window.shape[:2]
+def reduction(width: int, height: int, step: float) -> tuple[tuple[int, int], DoubleArray]:
+    """Width and height of a window about `step` times smaller, and the matrix (2, 3) back to the window."""
     small_w, small_h = max(1, round(width / step)), max(1, round(height / step))
-    small = cv2.resize(window, (small_w, small_h), interpolation=cv2.INTER_AREA)
     fx, fy = width / small_w, height / small_h
-    back = np.array([[fx, 0.0, (fx - 1) / 2], [0.0, fy, (fy - 1) / 2]])
-    return np.asarray(small, np.uint8), back
+    return (small_w, small_h), np.array([[fx, 0.0, (fx - 1) / 2], [0.0, fy, (fy - 1) / 2]])
 
 
 def compose(outer: DoubleArray, inner: DoubleArray) -> DoubleArray:
@@ -122,16 +142,13 @@ def align(image_bgr: ByteArray, landmarks: FloatArray) -> ByteArray:
     """
     check_array("image_bgr", image_bgr, np.uint8, (None, None, 3))
     check_array("landmarks", landmarks, np.float32, (5, 2))
-    matrix = similarity_transform(landmarks, ARCFACE_TEMPLATE)
-    step = max(1.0, 1.0 / (float(np.hypot(matrix[0, 0], matrix[1, 0])) * MAX_STEP_PX))
-    height, width = image_bgr.shape[:2]
-    x0, y0, x1, y1 = source_window(matrix, height, width, MARGIN_PX * max(1.0, step))
+    matrix, (x0, y0, x1, y1), step = place(landmarks, *image_bgr.shape[:2])
     if x1 <= x0 or y1 <= y0:
         return np.zeros((CROP_SIZE_PX, CROP_SIZE_PX, 3), np.uint8)
     window = image_bgr[y0:y1, x0:x1]
-    matrix = compose(matrix, np.array([[1.0, 0.0, x0], [0.0, 1.0, y0]]))
     if step > 1.0:
-        window, back = _reduced(window, step)
+        small, back = reduction(x1 - x0, y1 - y0, step)
+        window = np.asarray(cv2.resize(window, small, interpolation=cv2.INTER_AREA), np.uint8)
         matrix = compose(matrix, back)
     crop = cv2.warpAffine(window, matrix, (CROP_SIZE_PX, CROP_SIZE_PX), flags=cv2.INTER_LINEAR)
     return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB), np.uint8)

@@ -16,15 +16,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from pipeline.align import (
-    ARCFACE_TEMPLATE,
-    MARGIN_PX,
-    MAX_STEP_PX,
-    DoubleArray,
-    compose,
-    similarity_transform,
-    source_window,
-)
+from pipeline.align import DoubleArray, compose, place, reduction
 from pipeline.types import CROP_SIZE_PX
 
 
@@ -56,19 +48,15 @@ class FaceWarp:
         Raises:
             ValueError: the landmarks are degenerate, or the face lies outside the frame.
         """
-        matrix = similarity_transform(landmarks, ARCFACE_TEMPLATE)
-        step = max(1.0, 1.0 / (float(np.hypot(matrix[0, 0], matrix[1, 0])) * MAX_STEP_PX))
-        window = source_window(matrix, height, width, MARGIN_PX * step)
+        matrix, window, step = place(landmarks, height, width)
         x0, y0, x1, y1 = window
         if x1 <= x0 or y1 <= y0:
             raise ValueError("the face lies outside the frame")
-        matrix = compose(matrix, np.array([[1.0, 0.0, x0], [0.0, 1.0, y0]]))
         size = (x1 - x0, y1 - y0)
         if step <= 1.0:
             return cls(window, None, None, _grid(matrix, size))
-        small = (max(1, round(size[0] / step)), max(1, round(size[1] / step)))
-        fx, fy = size[0] / small[0], size[1] / small[1]
-        matrix = compose(matrix, np.array([[fx, 0.0, (fx - 1) / 2], [0.0, fy, (fy - 1) / 2]]))
+        small, back = reduction(*size, step)
+        matrix = compose(matrix, back)
         return cls(window, _averages(size[1], small[1]), _averages(size[0], small[0]), _grid(matrix, small))
 
     def __call__(self, frames: torch.Tensor) -> torch.Tensor:
