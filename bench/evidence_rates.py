@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from bench.pin_card import SEVERITY
+from bench.pin_card import unattacked
 from pipeline.embed.evidence import NOISE_SHIFT, noise_255
 from pipeline.embed.load import load_network
 from pipeline.models import Catalogue, ModelKind
@@ -30,7 +30,6 @@ from pipeline.purify.load import load_purifier
 from pipeline.robustness.attackers import Attacker, evidence_penalty
 from pipeline.robustness.attacks.gradient import Pgd
 from pipeline.robustness.controls import SURROGATES, Controls
-from pipeline.robustness.corruptions import Corruption
 from pipeline.robustness.defence import Defence, embed
 from pipeline.robustness.examples import ExampleStore
 from pipeline.robustness.faces import load_faces
@@ -38,6 +37,7 @@ from pipeline.robustness.protocol import Split
 from pipeline.robustness.statistics import wilson_interval
 from pipeline.robustness.threat import Goal, ThreatModel
 from pipeline.robustness.trial import pair_trial
+from pipeline.types import ByteArray
 from workers.build import Context, WatchRequest
 
 FALSE_ALARM_RATE = 0.01
@@ -66,16 +66,6 @@ class Measured:
     def evidence(self, per_noise: float) -> npt.NDArray[np.float64]:
         """float64 (N,), with so much taken off for each grey level of noise."""
         return np.maximum(self.shift - per_noise * self.noise, 0.0)
-
-
-def unattacked(defence: Defence, crops: torch.Tensor) -> Measured:
-    """Clean crops uint8 (N, 3, 112, 112), and the same under every corruption of middle severity."""
-    pictures = crops.permute(0, 2, 3, 1).numpy()
-    corrupted = [torch.from_numpy(corruption(pictures, SEVERITY, 0)) for corruption in Corruption]
-    found = [Measured.of(defence, part) for part in (crops, *(one.permute(0, 3, 1, 2) for one in corrupted))]
-    return Measured(
-        np.concatenate([one.shift for one in found]), np.concatenate([one.noise for one in found])
-    )
 
 
 def attackers(defence: Defence, surrogates: dict[str, nn.Module], steps: int) -> list[tuple[Attacker, float]]:
@@ -135,8 +125,8 @@ def main() -> None:
     purifier = load_purifier(catalogue.open(given.purifier, ModelKind.PURIFIER))
     defence = Defence(given.purifier, given.embedder, purifier, network)
     select, score = (
-        unattacked(defence, pack.batch(pack.rows_of(split)[: given.photos]).to(torch.uint8))
-        for split in (Split.SELECT, Split.SCORE)
+        Measured.of(defence, _as_batch(unattacked(np.stack([pack.crop(row) for row in rows]))))
+        for rows in (pack.rows_of(split)[: given.photos] for split in (Split.SELECT, Split.SCORE))
     )
     columns = [
         (taken_off, float(np.quantile(of.evidence(taken_off), 1 - FALSE_ALARM_RATE)))
@@ -163,6 +153,11 @@ def main() -> None:
             crops = store.get(owner, attacker, trial, eps_255, seed=0, device=CPU)
             name = f"{attacker.threat_model} {attacker.label}, {trial.goal}, {eps_255:g}/255"
             tell(name, Measured.of(defence, crops))
+
+
+def _as_batch(crops_rgb: ByteArray) -> torch.Tensor:
+    """uint8 (N, 112, 112, 3) -> (N, 3, 112, 112)."""
+    return torch.from_numpy(crops_rgb).permute(0, 3, 1, 2)
 
 
 if __name__ == "__main__":

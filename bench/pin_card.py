@@ -48,12 +48,9 @@ def shifts(crops: Sequence[ByteArray], embedder: FaceEmbedder) -> npt.NDArray[np
     return np.array(found, np.float64)
 
 
-def unattacked(crops: Sequence[ByteArray], embedder: FaceEmbedder) -> npt.NDArray[np.float64]:
-    """Shifts of clean and of corrupted crops."""
-    stacked = np.stack(crops)
-    parts = [shifts(crops, embedder)]
-    parts += [shifts(list(corruption(stacked, SEVERITY, 0)), embedder) for corruption in Corruption]
-    return np.concatenate(parts)
+def unattacked(crops_rgb: ByteArray) -> ByteArray:
+    """Clean crops, uint8 (N, 112, 112, 3), and the same under every corruption of middle severity."""
+    return np.concatenate([crops_rgb, *(corruption(crops_rgb, SEVERITY, 0) for corruption in Corruption)])
 
 
 def main() -> None:
@@ -76,8 +73,8 @@ def main() -> None:
         bare = load_embedder(opened, catalogue.open("none", ModelKind.PURIFIER), threads=given.threads)
         print(f"\n{card.name} behind {given.purifier}")
         print_entry(given.purifier, [embed_all(cuts, purified)], given.fmr)
-        negatives = unattacked([cut.crop_rgb for cut in cuts], EvidenceEmbedder(purified, bare))
-        found = calibrate_evidence(negatives)
+        negatives = unattacked(np.stack([cut.crop_rgb for cut in cuts]))
+        found = calibrate_evidence(shifts(list(negatives), EvidenceEmbedder(purified, bare)))
         print(
             f"        evidence: {found.threshold:.4f}, evidence_far: {found.false_alarm_rate:.2g}, "
             f"evidence_negatives: {found.negatives}"

@@ -78,8 +78,7 @@ def verify(defence: Defence, pack: FacePack, pairs: list[Pair], device: torch.de
     """Similarities of `pairs`; every photograph is embedded once."""
     rows = sorted({pack.rows[photo] for pair in pairs for photo in (pair.first, pair.second)})
     place = {row: n for n, row in enumerate(rows)}
-    parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-    vectors = torch.cat([embed(defence, pack.batch(part), device) for part in parts]).cpu().numpy()
+    vectors = _vectors(defence, pack, rows, device)
     first = vectors[[place[pack.rows[pair.first]] for pair in pairs]]
     second = vectors[[place[pack.rows[pair.second]] for pair in pairs]]
     scores, same = (first * second).sum(axis=1), np.array([pair.same for pair in pairs])
@@ -89,8 +88,7 @@ def verify(defence: Defence, pack: FacePack, pairs: list[Pair], device: torch.de
 
 def all_pairs(defence: Defence, pack: FacePack, rows: list[int], device: torch.device) -> Verification:
     """Similarities of every photograph of `rows` to every other one."""
-    parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-    vectors = torch.cat([embed(defence, pack.batch(part), device) for part in parts]).cpu().numpy()
+    vectors = _vectors(defence, pack, rows, device)
     people = np.array([person_of(pack.photos[row]) for row in rows])
     upper = np.triu_indices(len(rows), 1)
     scores = (vectors @ vectors.T)[upper]
@@ -98,3 +96,9 @@ def all_pairs(defence: Defence, pack: FacePack, rows: list[int], device: torch.d
     return Verification(
         scores[same], scores[~same], tuple((name,) for name in people[upper[0]][same].tolist())
     )
+
+
+def _vectors(defence: Defence, pack: FacePack, rows: list[int], device: torch.device) -> np.ndarray:
+    """float32 (N, D) of rows of the pack, of which no more than a batch is decoded at a time."""
+    parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    return torch.cat([embed(defence, pack.batch(part), device) for part in parts]).cpu().numpy()

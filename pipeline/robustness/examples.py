@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +33,7 @@ def attacked(
     templates = embed(attacker.network, trial.references, device)
     objective = Objective(attacker.network, templates, trial.goal, attacker.penalty)
     parts = []
-    for start in range(0, len(trial), BATCH):
-        rows = slice(start, start + BATCH)
-        generator = torch.Generator().manual_seed(seed * 100_003 + start)
-        crops = trial.probes[rows].to(device).float()
+    for rows, crops, generator in _batches(trial, seed, device):
         attack = attacker.attack if attacker.for_rows is None else attacker.for_rows(trial, rows)
         changed = attack(crops, objective.rows(rows), eps_255, generator)
         parts.append(changed.to(torch.uint8).cpu())
@@ -56,13 +54,21 @@ def least_budgets(
     0 where it is so without an attack, infinity where the search's largest budget was not enough.
     """
     objective = Objective(defence, embed(defence, trial.references, device), trial.goal)
-    found = []
+    found = [
+        search(crops, objective.rows(rows), threshold, generator).eps_255
+        for rows, crops, generator in _batches(trial, seed, device)
+    ]
+    return torch.cat(found).numpy()
+
+
+def _batches(
+    trial: Trial, seed: int, device: torch.device
+) -> Iterator[tuple[slice, torch.Tensor, torch.Generator]]:
+    """Rows, their probes float32 (N, 3, 112, 112) on `device`, and a generator of their own."""
     for start in range(0, len(trial), BATCH):
         rows = slice(start, start + BATCH)
         generator = torch.Generator().manual_seed(seed * 100_003 + start)
-        crops = trial.probes[rows].to(device).float()
-        found.append(search(crops, objective.rows(rows), threshold, generator).eps_255)
-    return torch.cat(found).numpy()
+        yield rows, trial.probes[rows].to(device).float(), generator
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from pipeline.robustness.plan import PLANS
 from pipeline.robustness.protocol import Split
 from pipeline.robustness.results import Result, add_results, read_results
 from pipeline.robustness.threat import Goal
+from pipeline.robustness.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +107,16 @@ def run(request: Request, tell: Callable[[str], None] = lambda message: None) ->
     )
     defences = [Defence(name, request.embedder, purifier(name), network) for name in request.defences]
     gates: list[Gate] = []
+    dodging = next(trial for trial in evaluation.trials() if trial.goal is Goal.DODGE)
     for evaluated in evaluation.run(defences):
         add_results(request.out, evaluated.results)
-        gates += _gates(evaluation, evaluated)
+        gates += _gates(evaluation, evaluated, dodging)
     return [*gates, *_read_gates(request, read_results(request.out))]
 
 
-def _gates(evaluation: Evaluation, evaluated: Evaluated) -> list[Gate]:
+def _gates(evaluation: Evaluation, evaluated: Evaluated, trial: Trial) -> list[Gate]:
     defence, plan = evaluated.defence, evaluation.plan
     evaluation.tell(f"{defence.embedder}+{defence.name}: sanity gates")
-    trial = next(trial for trial in evaluation.trials() if trial.goal is Goal.DODGE)
     steps, seed, device = plan.adaptive_steps, plan.seed, evaluation.device
     found = check(defence, trial, evaluated.threshold, steps=steps, seed=seed, device=device)
     return [Gate(f"{defence.name}: {gate.name}", gate.held, gate.detail) for gate in found]
