@@ -1,8 +1,8 @@
 """Attack evidence of single crops: how far purification moves their embeddings, beyond what noise explains.
 
 A noisy camera's faces are moved as well, but by strong noise: an attack of 8/255 moves an embedding further
-than noise does that has five times its power. What noise of a crop's own strength explains is therefore
-taken off.
+than noise that is several times as strong. What noise of a crop's own strength explains is therefore taken
+off.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pipeline.seams import FaceEmbedder
 from pipeline.types import ByteArray, Embedding, FloatArray, TemplateKey
 
 NOISE_SHIFT = 0.02
-"""What each grey level of luma noise explains. Of 0 to .04 the one behind which most attacks on fold 4 are
-found at a false alarm rate of 1 % (docs/decisions/0066-noise-explains-a-part-of-the-shift.md)."""
+"""What each grey level of luma noise explains, chosen on fold 4 of LFW
+(docs/decisions/0066-noise-explains-a-part-of-the-shift.md)."""
 
 LUMA = (77, 150, 29)
 """BT.601 in 256ths: whole numbers, so that sums are exact on any machine."""

@@ -122,7 +122,9 @@ def check_results(results: Sequence[Result]) -> Iterator[Gate]:
     adaptive = [result for result in results if result.threat_model is ThreatModel.ADAPTIVE]
     worst = [result for result in adaptive if result.attack == WORST]
     for pooled in worst:
-        same = [r for r in adaptive if r.goal == pooled.goal and r.eps_255 == pooled.eps_255]
+        of_the_same = (pooled.goal, pooled.eps_255, pooled.n)
+        # An attack of fewer pairs (least budgets, say) is of others and says nothing of these.
+        same = [r for r in adaptive if (r.goal, r.eps_255, r.n) == of_the_same]
         direct = 1.0 - min((r.accuracy for r in same if r is not pooled), default=1.0)
         wanted = 1.0 - pooled.accuracy
         yield Gate(

@@ -57,6 +57,13 @@ def test_direct_optimisation_must_find_what_the_pool_finds(direct: float, pooled
     assert [gate.held for gate in check_results([exact, worst])] == [held]
 
 
+def test_an_attack_of_other_pairs_says_nothing_of_the_pool() -> None:
+    exact = dataclasses.replace(RESULT, accuracy=0.2)
+    worst = dataclasses.replace(RESULT, attack=WORST, accuracy=0.1)
+    few = dataclasses.replace(RESULT, attack="minimum-16-pgd-20x1", n=20, accuracy=0.1)
+    assert [gate.held for gate in check_results([exact, few, worst])] == [False]
+
+
 @pytest.mark.parametrize(("embedder", "held"), [(0.2, True), (0.1, False)])
 def test_adaptive_against_none_is_the_one_who_knows_the_embedder(embedder: float, held: bool) -> None:
     known = dataclasses.replace(
