@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench.errors import in_one_line
 from bench.lfw import Cut, cut_faces_of_people, pair_accuracy
 from gallery.vision import embed_photo_crops
 from pipeline.detect.load import load_detector
@@ -185,6 +186,7 @@ def pin_groups(
     return groups
 
 
+@in_one_line
 def main() -> None:
     """Run the measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)

@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from bench.errors import in_one_line
 from bench.lfw import cut_faces_of_people
 from pipeline.detect.load import load_detector
 from pipeline.embed.embedder import NetworkEmbedder, PurifiedNetwork, as_network_input
@@ -133,6 +134,7 @@ def published_size() -> nn.Module:
     return pin.eval().requires_grad_(False)
 
 
+@in_one_line
 def main() -> None:
     """Run the measurement."""
     parser = argparse.ArgumentParser(

@@ -13,6 +13,7 @@ threshold at which 1 % of fold 5's own unattacked crops are above, which nobody 
 from __future__ import annotations
 
 import argparse
+import enum
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from bench.errors import in_one_line
 from bench.pin_card import unattacked
-from pipeline.embed.evidence import NOISE_SHIFT, noise_255
+from pipeline.embed.evidence import LUMA, NOISE_SHIFT, explained_shift, noise_255
 from pipeline.embed.load import load_network
 from pipeline.models import Catalogue, ModelKind
 from pipeline.purify.load import load_purifier
@@ -43,6 +45,16 @@ from workers.build import Context, WatchRequest
 FALSE_ALARM_RATE = 0.01
 CPU = torch.device("cpu")
 
+Floats = npt.NDArray[np.float64]
+
+
+class TakenOff(enum.Enum):
+    """What is taken off a crop's shift."""
+
+    NOTHING = "nothing taken off"
+    NOISE = "noise"
+    ALL = "noise and exposure"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
@@ -50,22 +62,32 @@ class Measured:
 
     Attributes:
         shift: float64 (N,), 1 - cosine of the embeddings behind the purifier and without it.
-        noise: float64 (N,), of the crops, 8-bit units.
+        noise: float64 (N,), the part of it that noise explains.
+        explained: float64 (N,), the part of it that is explained at all.
+        luma: float64 (N,), mean luma, 8-bit units.
     """
 
-    shift: npt.NDArray[np.float64]
-    noise: npt.NDArray[np.float64]
+    shift: Floats
+    noise: Floats
+    explained: Floats
+    luma: Floats
 
     @classmethod
     def of(cls, defence: Defence, crops: torch.Tensor) -> Measured:
         """Of uint8 (N, 3, 112, 112)."""
         cosine = (embed(defence, crops, CPU) * embed(defence.network, crops, CPU)).sum(1)
-        noise = [noise_255(crop) for crop in crops.permute(0, 2, 3, 1).numpy()]
-        return cls((1.0 - cosine).double().numpy(), np.array(noise))
+        pictures = crops.permute(0, 2, 3, 1).numpy()
+        return cls(
+            (1.0 - cosine).double().numpy(),
+            np.array([NOISE_SHIFT * noise_255(crop) for crop in pictures]),
+            np.array([explained_shift(crop) for crop in pictures]),
+            (pictures @ np.array(LUMA) / 256).mean(axis=(1, 2)),
+        )
 
-    def evidence(self, per_noise: float) -> npt.NDArray[np.float64]:
-        """float64 (N,), with so much taken off for each grey level of noise."""
-        return np.maximum(self.shift - per_noise * self.noise, 0.0)
+    def evidence(self, taken_off: TakenOff) -> Floats:
+        """float64 (N,)."""
+        parts = {TakenOff.NOTHING: np.zeros_like(self.noise), TakenOff.NOISE: self.noise}
+        return np.maximum(self.shift - parts.get(taken_off, self.explained), 0.0)
 
 
 def attackers(defence: Defence, surrogates: dict[str, nn.Module], steps: int) -> list[tuple[Attacker, float]]:
@@ -87,7 +109,7 @@ def attackers(defence: Defence, surrogates: dict[str, nn.Module], steps: int) ->
     return [*known, *guessed, *adaptive]
 
 
-def tracks_of(clip: Path, embedder: str, purifier: str, models: Path) -> npt.NDArray[np.float64]:
+def tracks_of(clip: Path, embedder: str, purifier: str, models: Path) -> Floats:
     """The attack evidence of every track of a clip, as the program watches it."""
     with tempfile.TemporaryDirectory() as folder:
         context = Context({})
@@ -102,11 +124,13 @@ def show(name: str, *found: npt.NDArray[np.bool_]) -> None:
     """One line: shares above the thresholds, with their intervals."""
     cells = []
     for above in found:
-        interval = wilson_interval(float(above.sum()), len(above))
-        cells.append(f"{above.mean():.3f} [{interval.low:.3f}, {interval.high:.3f}]")
-    print(f"  {name:<52} {'  '.join(cells)} of {len(found[0])}", flush=True)
+        interval = wilson_interval(float(above.sum()), max(1, len(above)))
+        share = f"{above.mean():.3f}" if len(above) else "-"
+        cells.append(f"{share} [{interval.low:.3f}, {interval.high:.3f}] of {len(above)}")
+    print(f"  {name:<52} {'  '.join(cells)}", flush=True)
 
 
+@in_one_line
 def main() -> None:
     """Run the measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -130,19 +154,26 @@ def main() -> None:
     )
     columns = [
         (taken_off, float(np.quantile(of.evidence(taken_off), 1 - FALSE_ALARM_RATE)))
-        for taken_off, of in ((0.0, select), (NOISE_SHIFT, select), (NOISE_SHIFT, score))
+        for taken_off, of in (*((each, select) for each in TakenOff), (TakenOff.ALL, score))
     ]
     print(f"{given.embedder} behind {given.purifier}: share of crops with evidence above the threshold")
-    print("  taken off for noise (threshold): " + ", ".join(f"{off:g} ({at:.3f})" for off, at in columns))
+    print("  columns (threshold): " + ", ".join(f"{off.value} ({at:.3f})" for off, at in columns))
+    _, shipped = columns[2]
+    dark, bright = np.quantile(score.luma, (1 / 3, 2 / 3))
 
     def tell(name: str, of: Measured) -> None:
         show(name, *(of.evidence(taken_off) > threshold for taken_off, threshold in columns))
+        third = np.digitize(of.luma, (dark, bright))
+        above = of.evidence(TakenOff.ALL) > shipped
+        show("    darkest, middle, brightest third", *(above[third == each] for each in range(3)))
 
     tell("clean and corrupted faces of fold 5", score)
     if given.clip:
         tracks = tracks_of(given.clip, given.embedder, given.purifier, given.models)
-        above = tracks > columns[1][1]
-        print(f"  tracks of {given.clip.name}: {above.sum()} of {len(above)}; highest {tracks.max():.3f}")
+        print(
+            f"  tracks of {given.clip.name}: {(tracks > shipped).sum()} of {len(tracks)}; "
+            f"highest {tracks.max():.3f}"
+        )
     controls, store = Controls(pack, given.work / "controls"), ExampleStore(given.work)
     surrogates = {name: controls.get(name) for name in SURROGATES}
     trials = [pair_trial(pack, Split.SCORE, goal, given.pairs, 0) for goal in (Goal.DODGE, Goal.IMPERSONATE)]

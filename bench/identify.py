@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.errors import in_one_line
 from gallery.enroll import Enrollment, Refusal
 from gallery.identify import Identifier, PhotoAnswer
 from gallery.importer import ImportReport, Item, Plan, import_items
@@ -218,6 +219,7 @@ def parsed_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@in_one_line
 def main() -> None:
     arguments = parsed_arguments()
     os.environ.setdefault("PINWATCH_MODELS", str(arguments.assets / "models"))

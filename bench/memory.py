@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from bench.clips import looped
+from bench.errors import in_one_line
 from pipeline.sources.file import FileSource
 from pipeline.types import Frame, TrackedFace
 from workers.build import Context, WatchRequest
@@ -68,6 +69,7 @@ def watch(clip: Path, times: int, folder: Path) -> Rounds:
     return rounds
 
 
+@in_one_line
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--clip", type=Path, default=ASSETS / "clips" / "crowd.mp4")

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.card_thresholds import BATCH, embed_all, print_entry
+from bench.errors import in_one_line
 from bench.lfw import Cut
 from pipeline.embed.evidence import EvidenceEmbedder
 from pipeline.embed.load import load_embedder
@@ -53,6 +54,7 @@ def unattacked(crops_rgb: ByteArray) -> ByteArray:
     return np.concatenate([crops_rgb, *(corruption(crops_rgb, SEVERITY, 0) for corruption in Corruption)])
 
 
+@in_one_line
 def main() -> None:
     """Run the measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)

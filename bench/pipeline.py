@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.clips import looped
+from bench.errors import in_one_line
 from bench.truth import interpolated, load_truth, score_detections
 from pipeline.detect.load import load_detector
 from pipeline.models import ModelKind
@@ -159,6 +160,7 @@ def show(speeds: Speeds, clip: Path, size_px: int) -> None:
     print(f"  recall of labelled faces, relative to the full picture at score .6: {speeds.recall:.3f}")
 
 
+@in_one_line
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--clip", type=Path, default=ASSETS / "clips" / "crowd.mp4")

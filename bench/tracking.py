@@ -21,9 +21,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bench.errors import in_one_line
 from bench.truth import FOUND_IOU, Truth, interpolated, load_truth, score_detections, score_tracks
 from pipeline.detect.candidates import pairwise_iou
 from pipeline.detect.yunet import YuNetDetector, YuNetOptions
+from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelKind, VerifiedModel
 from pipeline.seams import Tracker
 from pipeline.track import ByteTracker
@@ -44,8 +46,11 @@ def frames_of(clip: Path) -> list[ByteArray]:
     while True:
         read, frame = capture.read()
         if not read:
-            return frames
+            break
         frames.append(np.asarray(frame, np.uint8))
+    if not frames:
+        raise UsageError(f"{clip} cannot be read as a video")
+    return frames
 
 
 def detect_all(detector: YuNetDetector, frames: Sequence[ByteArray]) -> tuple[Detected, float]:
@@ -117,6 +122,7 @@ def print_tracks(detected: Detected, truth: Truth) -> None:
               f"{score.recall:6.3f}  {spent_ms:8.2f}")  # fmt: skip
 
 
+@in_one_line
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--clip", type=Path, default=ASSETS / "clips" / "crowd.mp4")

@@ -234,7 +234,7 @@ class Embedding:
         vector: float32 (D,), Euclidean norm 1 within 1e-3.
         key: Which embedder, purifier and alignment made it.
         purification_shift: 1 - cosine between the embeddings with and without purification, less what the
-            crop's noise explains, 0..2; ``None`` where it was not measured.
+            crop's noise and exposure explain, 0..2; ``None`` where it was not measured.
     """
 
     vector: FloatArray

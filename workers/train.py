@@ -26,11 +26,13 @@ class PinwatchRecipe:
 
 @dataclass(frozen=True, slots=True)
 class PaperRecipe:
-    """See :class:`pipeline.purify.reinforce.ReinforceOptions`; `width` is a share of the channels."""
+    """See :func:`training.paper_pin.train_paper_pin`; :class:`pipeline.purify.reinforce.ReinforceOptions`."""
 
+    components: int
     penalty: float
     epochs: int
     denoise_epochs: int
+    learning_rate: float
     width: float
 
 
@@ -62,13 +64,18 @@ def train_purifier(
         from training.paper_pin import train_paper_pin
 
         options = ReinforceOptions(
-            penalty=recipe.penalty, epochs=recipe.epochs, denoise_epochs=recipe.denoise_epochs, seed=seed
+            penalty=recipe.penalty,
+            epochs=recipe.epochs,
+            denoise_epochs=recipe.denoise_epochs,
+            learning_rate=recipe.learning_rate,
+            seed=seed,
         )
         return train_paper_pin(
             pack,
             rows,
             work,
             options=options,
+            components=recipe.components,
             width=recipe.width,
             device=device,
             tell=tell,

@@ -1,8 +1,8 @@
-"""Attack evidence of single crops: how far purification moves their embeddings, beyond what noise explains.
+"""Attack evidence of single crops: how far purification moves embeddings, beyond what the picture explains.
 
 A noisy camera's faces are moved as well, but by strong noise: an attack of 8/255 moves an embedding further
-than noise that is several times as strong. What noise of a crop's own strength explains is therefore taken
-off.
+than noise that is several times as strong. Faces that are far too dark or too bright are moved without any
+noise. What noise of a crop's own strength and its exposure explain is therefore taken off.
 """
 
 from __future__ import annotations
@@ -19,6 +19,13 @@ from pipeline.types import ByteArray, Embedding, FloatArray, TemplateKey
 NOISE_SHIFT = 0.02
 """What each grey level of luma noise explains, chosen on fold 4 of LFW
 (docs/decisions/0066-noise-explains-a-part-of-the-shift.md)."""
+
+EXPOSURE_SHIFT = 0.003
+"""What each grey level of mean luma beyond `USUAL_LUMA` explains, chosen on folds 1 to 4 of LFW
+(docs/decisions/0067-exposure-explains-a-part-of-the-shift.md)."""
+
+USUAL_LUMA = (100, 150)
+"""Mean luma of a face that is neither dark nor bright, 8-bit units."""
 
 LUMA = (77, 150, 29)
 """BT.601 in 256ths: whole numbers, so that sums are exact on any machine."""
@@ -67,25 +74,42 @@ class EvidenceEmbedder:
             Embedding(
                 with_it.vector,
                 with_it.key,
-                purification_shift(with_it.vector, without.vector, noise_255(crop)),
+                purification_shift(with_it.vector, without.vector, explained_shift(crop)),
             )
             for with_it, without, crop in zip(purified, bare, crops_rgb, strict=True)
         ]
 
 
-def purification_shift(purified: FloatArray, bare: FloatArray, noise: float) -> float:
-    """1 - cosine of two embeddings of one crop, less what its noise explains: 0 (all of it) .. 2 (opposite).
+def purification_shift(purified: FloatArray, bare: FloatArray, explained: float) -> float:
+    """1 - cosine of two embeddings of one crop, less what is explained: 0 (all of it) .. 2 (opposite).
 
     Computed in float64, in which products of float32 are exact.
 
     Args:
         purified: float32 (D,).
         bare: float32 (D,).
-        noise: Of the crop, from :func:`noise_255`.
+        explained: Of the crop, from :func:`explained_shift`.
     """
     one, other = purified.astype(np.float64), bare.astype(np.float64)
     cosine = float(one @ other) / float(np.sqrt((one @ one) * (other @ other)))
-    return float(np.clip(1.0 - cosine - NOISE_SHIFT * noise, 0.0, 2.0))
+    return float(np.clip(1.0 - cosine - explained, 0.0, 2.0))
+
+
+def explained_shift(crop_rgb: ByteArray) -> float:
+    """How far purification moves a crop that nobody attacked, for its noise and its exposure; from 0.
+
+    Args:
+        crop_rgb: uint8 (H, W, 3), H and W at least 3.
+    """
+    return NOISE_SHIFT * noise_255(crop_rgb) + EXPOSURE_SHIFT * misexposure_255(crop_rgb)
+
+
+def misexposure_255(crop_rgb: ByteArray) -> float:
+    """Grey levels by which the mean luma of a crop, uint8 (H, W, 3), lies outside `USUAL_LUMA`; 0 within."""
+    total = int((crop_rgb.astype(np.int64) @ np.array(LUMA)).sum())
+    mean = total / (256 * crop_rgb.shape[0] * crop_rgb.shape[1])
+    dark, bright = USUAL_LUMA
+    return float(max(dark - mean, mean - bright, 0.0))
 
 
 def noise_255(crop_rgb: ByteArray) -> float:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from pipeline.embed.evidence import LUMA, NOISE_SHIFT
+from pipeline.embed.evidence import EXPOSURE_SHIFT, LUMA, NOISE_SHIFT, USUAL_LUMA
 from pipeline.purify.pin import Pin
 from pipeline.robustness.attacks.base import Attack
 from pipeline.robustness.attacks.decision import HopSkipJump
@@ -129,20 +129,23 @@ def gain_steering(purifier: Pin, weight: float = STEERING_WEIGHT) -> Penalty:
 
 
 def evidence_penalty(defence: Defence, weight: float = EVIDENCE_WEIGHT) -> Penalty:
-    """What the product would measure as attack evidence; whoever knows it may hide it under noise as well."""
+    """What the product would measure as attack evidence; whoever knows it may explain it away as well."""
 
     def penalty(crops: torch.Tensor) -> torch.Tensor:
         raw: torch.Tensor = defence.network(crops)
-        return weight * (1.0 - (raw * defence(crops)).sum(dim=1) - NOISE_SHIFT * luma_noise(crops))
+        return weight * (1.0 - (raw * defence(crops)).sum(dim=1) - explained(crops))
 
     return penalty
 
 
-def luma_noise(crops: torch.Tensor) -> torch.Tensor:
-    """float32 (N,): :func:`pipeline.embed.evidence.noise_255` of float32 (N, 3, H, W), differentiable."""
+def explained(crops: torch.Tensor) -> torch.Tensor:
+    """:func:`pipeline.embed.evidence.explained_shift`, float32 (N, 3, H, W) -> (N,), differentiable."""
     luma = torch.einsum("nchw,c->nhw", crops, crops.new_tensor(LUMA) / 256)
     differences = luma.diff(n=2, dim=1).diff(n=2, dim=2)
-    return math.sqrt(math.pi / 2) / 6 * differences.abs().mean(dim=(1, 2))
+    noise = math.sqrt(math.pi / 2) / 6 * differences.abs().mean(dim=(1, 2))
+    mean, (dark, bright) = luma.mean(dim=(1, 2)), USUAL_LUMA
+    misexposure = (dark - mean).clamp_min(0) + (mean - bright).clamp_min(0)
+    return NOISE_SHIFT * noise + EXPOSURE_SHIFT * misexposure
 
 
 def query_attackers(

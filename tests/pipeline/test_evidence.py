@@ -14,7 +14,16 @@ from torch.nn import functional
 
 from pipeline.decide import WeightedEmbedding, decide
 from pipeline.embed.embedder import NetworkEmbedder, PurifiedNetwork
-from pipeline.embed.evidence import NOISE_SHIFT, EvidenceEmbedder, noise_255, purification_shift
+from pipeline.embed.evidence import (
+    EXPOSURE_SHIFT,
+    NOISE_SHIFT,
+    USUAL_LUMA,
+    EvidenceEmbedder,
+    explained_shift,
+    misexposure_255,
+    noise_255,
+    purification_shift,
+)
 from pipeline.embed.runtimes import TorchRuntime
 from pipeline.errors import UsageError
 from pipeline.evidence import ERRORS_NEEDED, calibrate_evidence, track_evidence
@@ -102,7 +111,7 @@ class TestEvidenceEmbedder(EmbedderContract):
         bare = vectors(network_embedder(BARE, NoPurification()).embed(crops))
         cosines = (vectors(embedder.embed(crops)) * bare).sum(axis=1)
         shifts = [item.purification_shift for item in embedder.embed(crops)]
-        explained = [NOISE_SHIFT * noise_255(crop) for crop in crops]
+        explained = [explained_shift(crop) for crop in crops]
         assert shifts == pytest.approx(np.maximum(1.0 - cosines - explained, 0.0), abs=1e-5)
 
 
@@ -130,9 +139,25 @@ def test_the_shift_stays_in_its_bounds() -> None:
     assert purification_shift(one, nearly, 50.0) == 0.0
 
 
-def test_noise_explains_a_part_of_the_shift() -> None:
+def test_what_is_explained_is_taken_off() -> None:
     one, other = np.array([0.6, 0.8], np.float32), np.array([-0.8, 0.6], np.float32)
-    assert purification_shift(one, other, 10.0) == pytest.approx(1.0 - 10 * NOISE_SHIFT)
+    assert purification_shift(one, other, 0.2) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(("luma", "outside"), [(60, 40), (100, 0), (125, 0), (150, 0), (190, 40)])
+def test_exposure_explains_a_part_of_the_shift(luma: int, outside: int) -> None:
+    """A face may be as dark or bright as most are; beyond that each grey level explains as much."""
+    assert USUAL_LUMA == (100, 150)
+    crop = np.full((112, 112, 3), luma, np.uint8)
+    assert misexposure_255(crop) == outside
+    assert explained_shift(crop) == pytest.approx(EXPOSURE_SHIFT * outside)
+
+
+def test_noise_and_exposure_add_up() -> None:
+    crop = np.random.default_rng(0).integers(0, 80, (112, 112, 3), dtype=np.uint8)
+    both = NOISE_SHIFT * noise_255(crop) + EXPOSURE_SHIFT * misexposure_255(crop)
+    assert min(noise_255(crop), misexposure_255(crop)) > 10
+    assert explained_shift(crop) == pytest.approx(both)
 
 
 @pytest.mark.parametrize("sigma", [2.0, 10.0, 25.0])

@@ -102,11 +102,15 @@ def train(
     clean_weight: Annotated[
         float, typer.Option(min=0.01, help="pinwatch: less is more robust and less accurate.")
     ] = 1.0,
+    components: Annotated[int, typer.Option(min=1, help="paper: eigenfaces to choose from.")] = 2_500,
     penalty: Annotated[float, typer.Option(min=0.0, help="paper: price of a component (lambda).")] = 0.015,
     epochs: Annotated[int, typer.Option(min=1, help="paper: epochs of the selection.")] = 200,
     denoise_epochs: Annotated[
         int, typer.Option(min=0, help="paper: epochs of the autoencoder before it.")
     ] = 20,
+    learning_rate: Annotated[
+        float, typer.Option(min=1e-6, help="paper: of the selection; less, if training diverges.")
+    ] = 0.01,
     width: Annotated[
         float,
         typer.Option(min=0.05, max=1.0, help="paper: share of the published channels, for slow machines."),
@@ -128,7 +132,7 @@ def train(
     recipe = (
         PinwatchRecipe(steps, examples, clean_weight)
         if selector == "pinwatch"
-        else PaperRecipe(penalty, epochs, denoise_epochs, width)
+        else PaperRecipe(components, penalty, epochs, denoise_epochs, learning_rate, width)
     )
     with progress() as bar:
         task = bar.add_task("starting", total=1)

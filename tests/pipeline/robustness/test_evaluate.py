@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.embed.evidence import NOISE_SHIFT, noise_255
+from pipeline.embed.evidence import explained_shift
 from pipeline.purify.fit import FitOptions, fit_pin
 from pipeline.purify.pin import NoPurification, Pin
 from pipeline.purify.selector import TopK
@@ -17,9 +17,9 @@ from pipeline.robustness.attackers import (
     adaptive_attackers,
     embedder_attackers,
     evidence_penalty,
+    explained,
     gain_steering,
     identity_backward,
-    luma_noise,
 )
 from pipeline.robustness.attacks.gradient import Pgd
 from pipeline.robustness.defence import Defence, all_pairs, verify
@@ -174,9 +174,11 @@ def test_bpda_has_the_values_of_the_defence_and_the_gradient_of_the_embedder(
 def test_penalties_are_what_they_say(pack: FacePack, defence: Defence) -> None:
     crops = pack.batch([0, 1])
     raw, purified = defence.network(crops), defence(crops)
-    noise = [noise_255(crop.permute(1, 2, 0).byte().numpy()) for crop in crops]
-    assert torch.allclose(luma_noise(crops), torch.tensor(noise), rtol=1e-4)
-    shift = 1 - (raw * purified).sum(1) - NOISE_SHIFT * torch.tensor(noise)
+    dark, bright = crops * 0.3, 255 - crops * 0.2
+    for some in (crops, dark.floor(), bright.floor()):
+        of_bytes = [explained_shift(crop.permute(1, 2, 0).byte().numpy()) for crop in some]
+        assert torch.allclose(explained(some), torch.tensor(of_bytes), rtol=1e-4)
+    shift = 1 - (raw * purified).sum(1) - explained(crops)
     assert torch.allclose(evidence_penalty(defence)(crops), shift, atol=1e-5)
     assert isinstance(defence.purifier, Pin)
     assert torch.allclose(gain_steering(defence.purifier)(crops), torch.tensor([-1.0, -1.0]))

@@ -104,6 +104,19 @@ def test_the_published_recipe_asks_for_more_faces_than_components(run: Run, peop
         run("pin", "train", "--faces", people, "--selector", "paper")
 
 
+def test_the_published_recipe_in_small(run: Run, people: Path, tmp_path: Path) -> None:
+    """Every number of the recipe that can be chosen reaches it: each makes other weights."""
+    small = {"components": 20, "width": 0.05, "epochs": 1, "denoise-epochs": 1, "penalty": 1e-4}
+    changes = {"first": {}, "rate": {"learning-rate": 1e-3}, "price": {"penalty": 0.1}}
+    weights = {}
+    for name, change in changes.items():
+        options = [f"--{key}={value}" for key, value in (small | change).items()]
+        run("pin", "train", "--faces", people, "--selector", "paper", "--name", name, *options)
+        weights[name] = (tmp_path / "data" / "models" / f"{name}.safetensors").read_bytes()
+    assert len(set(weights.values())) == 3
+    assert json.loads(run("pin", "info", "first", "--json").stdout)["components"] == 20
+
+
 def test_wrong_choices_are_refused_by_name(run: Run, people: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--selector"):
         run("pin", "train", "--faces", people, "--selector", "magic")
