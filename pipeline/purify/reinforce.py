@@ -222,6 +222,6 @@ def _epoch(
         loss, kept = float(measured.loss.detach()), float(measured.kept.detach())
         # Not `loss`, which stays finite: odds that are no numbers draw empty masks.
         if not math.isfinite(float(measured.minimise.detach())):
-            raise UsageError(f"the training diverged in epoch {epoch + 1}: choose a smaller learning rate")
+            raise UsageError(f"the training diverged in epoch {epoch + 1}: choose a smaller --learning-rate")
         step, steps = epoch * len(batches) + index + 1, stage.epochs * len(batches)
         yield Progress(stage.name, step, steps, loss, kept)

@@ -101,7 +101,7 @@ def test_the_denoiser_stays_once_the_selection_begins(
 
 
 def test_a_training_that_diverges_says_so(faces: Faces) -> None:
-    with pytest.raises(UsageError, match="smaller learning rate"):
+    with pytest.raises(UsageError, match="smaller --learning-rate"):
         faces.train(replace(BRIEF, denoise_epochs=0, learning_rate=1e30))
 
 
