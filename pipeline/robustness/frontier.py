@@ -58,9 +58,8 @@ class Frontier:
         return [model for model in ThreatModel if model in there]
 
     def defences(self, embedder: str) -> list[str]:
-        """Those measured with an embedder."""
-        names = {result.defence for result in self.results if result.embedder == embedder}
-        return sorted(names, key=lambda name: (name != UNDEFENDED, name))
+        """Those measured with an embedder: none, trained ones, then controls by kind and size."""
+        return sorted({r.defence for r in self.results if r.embedder == embedder}, key=_rank)
 
     def budgets(self, threat_model: ThreatModel | None = None) -> list[float]:
         """Every eps_255 with a worst case (under one threat model), ascending."""
@@ -121,6 +120,15 @@ class Frontier:
     @cached_property
     def _worst(self) -> dict[tuple[object, ...], Result]:
         return {result.identity: result for result in self.results if result.attack == WORST}
+
+
+def _rank(defence: str) -> tuple[bool, bool, str, float]:
+    """Controls are called by what they keep (``eigen-800``), and 1,500 come after 800."""
+    kind, _, size = defence.rpartition("-")
+    try:
+        return defence != UNDEFENDED, True, kind, float(size)
+    except ValueError:
+        return defence != UNDEFENDED, False, defence, 0.0
 
 
 def doubts(frontier: Frontier) -> list[str]:

@@ -25,6 +25,7 @@ class Plan:
         steps: Of each gradient attack that transfers.
         adaptive_steps: Of each attack through the defence.
         restarts: Of the exact attack through the defence.
+        long_steps: Of one more such attack, whose only strength is patience; 0 for none.
         ways: Whether the other ways of an adaptive attacker are tried (BPDA, span, steering, evidence).
         severities: Of the corruptions, 1 to 5.
         patch_pairs: Pairs a goal for patches, 0 for none.
@@ -47,6 +48,7 @@ class Plan:
     steps: int = 20
     adaptive_steps: int = 40
     restarts: int = 2
+    long_steps: int = 100
     ways: bool = True
     severities: tuple[int, ...] = (1, 3, 5)
     patch_pairs: int = 100
@@ -76,7 +78,8 @@ class Plan:
 
     def adaptive_attacks(self) -> Sequence[Attack]:
         """Those of T4 on the exact gradient."""
-        return (Pgd(self.adaptive_steps, self.restarts), Apgd(self.adaptive_steps))
+        patient = (Pgd(self.long_steps),) if self.long_steps else ()
+        return (Pgd(self.adaptive_steps, self.restarts), Apgd(self.adaptive_steps), *patient)
 
     def way_attack(self) -> Attack:
         """That of T4's other ways."""
@@ -101,6 +104,7 @@ SMALL = Plan(
     steps=10,
     adaptive_steps=20,
     restarts=1,
+    long_steps=0,
     ways=False,
     severities=(3,),
     patch_pairs=10,
@@ -112,14 +116,20 @@ SMALL = Plan(
 """What two cores do in some ten minutes a defence; wide intervals, no queries."""
 
 SMALL_ADAPTIVE = replace(
-    SMALL, ways=True, minimum_pairs=20, query_pairs=10, score_queries=1_000, decision_queries=1_000
+    SMALL,
+    ways=True,
+    long_steps=100,
+    minimum_pairs=20,
+    query_pairs=10,
+    score_queries=1_000,
+    decision_queries=1_000,
 )
-"""Small, and what takes longer: the other ways of whoever knows the purifier, least budgets, queries."""
+"""Small, and what takes longer: other ways and more steps of whoever knows all, least budgets, queries."""
 
 SMALL_TRANSFER = replace(SMALL, budgets_255=(4.0, 8.0), adaptive_budgets_255=(), patch_pairs=0, strangers=0)
 """Small, and only those who do not know the purifier: minutes a defence, once their examples are made."""
 
-SMALL_WHITE_BOX = replace(SMALL, budgets_255=(), severities=(), patch_pairs=0, strangers=0)
+SMALL_WHITE_BOX = replace(SMALL, budgets_255=(), long_steps=100, severities=(), patch_pairs=0, strangers=0)
 """Small, and only whoever knows the purifier: minutes a defence, for comparing embedders behind it."""
 
 SMOKE = Plan(
@@ -129,6 +139,7 @@ SMOKE = Plan(
     steps=2,
     adaptive_steps=2,
     restarts=1,
+    long_steps=3,
     severities=(3,),
     patch_pairs=2,
     patch_steps=2,

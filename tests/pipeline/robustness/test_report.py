@@ -79,6 +79,19 @@ def test_the_frontier_has_a_row_a_defence_with_what_it_costs_and_keeps() -> None
     assert "T1 impersonate" not in rows[0]
 
 
+def test_defences_stand_none_first_then_trained_ones_then_controls_by_size() -> None:
+    names = ["paper-1e-6", "eigen-1500", "eigen-800", "wiener-0.05", "pinwatch-pin", "none"]
+    frontier = Frontier.of([result(name, 0.5) for name in names])
+    assert frontier.defences("iresnet-50") == [
+        "none",
+        "pinwatch-pin",
+        "eigen-800",
+        "eigen-1500",
+        "paper-1e-6",
+        "wiener-0.05",
+    ]
+
+
 def test_a_budget_has_only_what_was_measured_at_it() -> None:
     (row,) = table(markdown(SOME), "### Worst case, eps 4/255")
     assert (row["defence"], row["T4 dodge"], row["T4 impersonate"]) == (
