@@ -65,7 +65,8 @@ def train_paper_pin(
         StoredPin(fitted.mean, basis.cpu(), selector.state_dict()),
         SelectorKind.PAPER,
         description=f"PIN as published, {components} eigenfaces, lambda {options.penalty:g}, "
-        f"{options.epochs} epochs of REINFORCE on {len(rows)} photographs; mask at each face's own mean.",
+        f"{options.epochs} epochs of {'its exact gradient' if options.exact else 'REINFORCE'} on {len(rows)} "
+        "photographs; mask at each face's own mean.",
         source="trained with `pinwatch pin train --selector paper`",
         licence=work.licence,
         options={

@@ -8,6 +8,7 @@ Stopped and started again with the same options it goes on where it was.
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -55,7 +56,8 @@ def train_pin(
     pin, basis = untrained_pin(lambda: (pack.crop(row) for row in rows), seed=options.seed)
     pin = pin.to(device).eval()
     people = People(rows, [person_of(pack.photos[row]) for row in rows])
-    surrogates = Surrogates(pin.mean.cpu(), basis.cpu())
+    # `basis` is a part of `pin` and is on its device: what is moved back must be a copy.
+    surrogates = Surrogates(pin.mean.cpu(), copy.deepcopy(basis).cpu())
     pool = AttackPool(
         work.folder, pack, people, networks, surrogates=surrogates, options=pool_options, device=device
     )

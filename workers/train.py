@@ -34,6 +34,7 @@ class PaperRecipe:
     denoise_epochs: int
     learning_rate: float
     width: float
+    exact: bool
 
 
 def train_purifier(
@@ -69,6 +70,7 @@ def train_purifier(
             denoise_epochs=recipe.denoise_epochs,
             learning_rate=recipe.learning_rate,
             seed=seed,
+            exact=recipe.exact,
         )
         return train_paper_pin(
             pack,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import cast
 
 from torch import nn
 
-from pipeline.errors import ModelFormatError
+from pipeline.errors import ModelFormatError, UsageError
 from pipeline.models import VerifiedModel
 from pipeline.purify.adaptive import restore_adaptive
 from pipeline.purify.paper import MaskMode, PaperSelector
@@ -42,6 +43,22 @@ def load_purifier(model: VerifiedModel) -> NoPurification | Pin:
     pin = Pin(model.card.model_id, stored.mean, basis, selector, chroma_keep)
     pin.eval().requires_grad_(False)
     return pin
+
+
+def sampling(purifier: nn.Module, seed: int) -> Pin:
+    """A copy of a purifier of the kind `paper` that samples its masks, as its authors do by default.
+
+    For measuring what that is worth only: a decision behind it cannot be derived again, so that no card
+    can ask for it.
+
+    Raises:
+        UsageError: it is of another kind.
+    """
+    if not isinstance(purifier, Pin) or not isinstance(purifier.selector, PaperSelector):
+        raise UsageError("only purifiers of the kind paper can sample their masks")
+    copied = copy.deepcopy(purifier)
+    copied.selector = purifier.selector.sampling(seed)
+    return copied
 
 
 def _selector(model: VerifiedModel, kind: SelectorKind, stored: StoredPin, basis: PinBasis) -> Selector:

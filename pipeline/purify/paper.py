@@ -9,6 +9,7 @@ other than the face, and are not kept as they are: see :class:`MaskMode`.
 
 from __future__ import annotations
 
+import copy
 import enum
 import itertools
 import math
@@ -17,7 +18,7 @@ import torch
 from torch import nn
 
 from pipeline.purify.basis import SIDE
-from pipeline.purify.selector import UNIT, Analysis, Gains
+from pipeline.purify.selector import UNIT, Analysis, Gains, HardMasks
 
 PUBLISHED_COUNT = 2500
 _DENOISER_CHANNELS = (64, 128, 256)
@@ -47,7 +48,7 @@ def scaled(luma: torch.Tensor) -> torch.Tensor:
     return luma / UNIT - 1
 
 
-class PaperSelector(nn.Module):
+class PaperSelector(HardMasks):
     """Masks from the published networks.
 
     Hard masks are comparisons. Their gradient is 0, so that an attacker who differentiates through
@@ -85,6 +86,22 @@ class PaperSelector(nn.Module):
         self.denoiser = Denoiser(width)
         self.encoder = _encoder(width)
         self.head = _head(count, width)
+
+    @property
+    def hard(self) -> bool:
+        return self.mode is not MaskMode.PROBABILITY
+
+    @property
+    def random(self) -> bool:
+        """Whether each call draws anew."""
+        return self._generator is not None
+
+    def sampling(self, seed: int) -> PaperSelector:
+        """A copy with the same weights that samples its masks, as published by default."""
+        generator = torch.Generator().manual_seed(seed)
+        copied = copy.deepcopy(self)
+        copied.mode, copied._generator = MaskMode.SAMPLE, generator
+        return copied
 
     def forward(self, faces: Analysis) -> Gains:
         """See :class:`pipeline.purify.selector.Selector`; the colour differences share luma's first gains.

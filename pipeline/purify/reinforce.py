@@ -40,6 +40,9 @@ class ReinforceOptions:
         denoise_epochs: Of the autoencoder, which comes first and is then left alone (ours).
         denoise_rate: Learning rate of the autoencoder's optimiser, Adam (ours).
         seed: Of the order of pictures, of noise and of masks.
+        exact: Minimise the mean over all masks itself, which the loss allows to write down, and not
+            REINFORCE's estimate of it from `samples` masks; by Adam (ours). It says what the published
+            networks can do where the estimate is too noisy for them to learn.
     """
 
     penalty: float = 0.015
@@ -54,6 +57,7 @@ class ReinforceOptions:
     denoise_epochs: int = 20
     denoise_rate: float = 1e-3
     seed: int = 0
+    exact: bool = False
 
     def __post_init__(self) -> None:
         for name in ("samples", "batch", "decay_epochs"):
@@ -194,6 +198,10 @@ def _selection(
             _, denoised = selector.denoiser(noisy.unsqueeze(1))
             cost = mask_loss(basis, mean, clean, noisy, options.penalty)
         logits = selector.head(selector.encoder(denoised))
+        if options.exact:
+            probabilities = torch.sigmoid(logits)
+            expected = cost.expected(probabilities).mean()
+            return _Measured(expected, expected, probabilities.sum(dim=1).mean())
         masks = sample_masks(logits, options.samples, generator)
         losses = cost.of(masks)
         kept = torch.sigmoid(logits).sum(dim=1).mean()
@@ -203,7 +211,9 @@ def _selection(
         return options.learning_rate * options.decay ** (epoch // options.decay_epochs)
 
     trained = [*selector.encoder.parameters(), *selector.head.parameters()]
-    optimiser = torch.optim.SGD(trained, options.learning_rate, options.momentum)
+    optimiser: torch.optim.Optimizer = torch.optim.SGD(trained, options.learning_rate, options.momentum)
+    if options.exact:
+        optimiser = torch.optim.Adam(trained, options.learning_rate)
     return _Stage("select", options.epochs, optimiser, rate, measure)
 
 

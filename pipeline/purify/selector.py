@@ -16,6 +16,8 @@ from torch import nn
 UNIT = 127.5
 """8-bit steps in one unit of the published code."""
 
+_SOFTNESS = 0.25
+
 
 class SelectorKind(enum.StrEnum):
     """The selectors that a card can name (as architecture ``pin_<kind>``)."""
@@ -68,6 +70,22 @@ class Selector(Protocol):
         ...
 
 
+class HardMasks(nn.Module):
+    """A selector with comparisons, whose gradient is 0 unless it is asked for another one.
+
+    Attributes:
+        straight_through: Let the gradient pass as if the masks were smooth. Gains stay the same to the
+            bit. Meant for adaptive evaluation.
+    """
+
+    straight_through: bool
+
+    @property
+    def hard(self) -> bool:
+        """Whether gains are 0 or 1, from a comparison."""
+        return True
+
+
 class TopK(nn.Module):
     """The same choice for every face: the first `keep` components, which explain faces the most.
 
@@ -108,17 +126,18 @@ class Wiener(nn.Module):
         return _same_for_all(self.gains, faces)
 
 
-class Threshold(nn.Module):
+class Threshold(HardMasks):
     """Per face, the components whose coefficient is at least `level` (hard thresholding).
-
-    The mask has no gradient of its own, so that an attacker's gradient sees the kept components only.
 
     Args:
         level: Of the absolute coefficient, units of the published code.
+        straight_through: See :class:`HardMasks`; the gradient is a sigmoid's, as steep as that a
+            coefficient of twice the level is nearly certain.
     """
 
-    def __init__(self, level: float) -> None:
+    def __init__(self, level: float, *, straight_through: bool = False) -> None:
         super().__init__()
+        self.straight_through = straight_through
         if level <= 0:
             raise ValueError(f"level must be positive, got {level}")
         self.level = level
@@ -127,7 +146,12 @@ class Threshold(nn.Module):
         return Gains(self._mask(faces.luma), self._mask(faces.chroma))
 
     def _mask(self, coefficients: torch.Tensor) -> torch.Tensor:
-        return (coefficients.abs() >= self.level * UNIT).to(coefficients.dtype)
+        level = self.level * UNIT
+        mask = (coefficients.abs() >= level).to(coefficients.dtype)
+        if not self.straight_through:
+            return mask
+        smooth = torch.sigmoid((coefficients.abs() - level) / (_SOFTNESS * level))
+        return mask + (smooth - smooth.detach())
 
 
 def _same_for_all(gains: torch.Tensor, faces: Analysis) -> Gains:

@@ -8,21 +8,25 @@ round what could hide its gradient.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import cast
 
 import torch
 from torch import nn
 
 from pipeline.embed.evidence import EXPOSURE_SHIFT, LUMA, NOISE_SHIFT, USUAL_LUMA
 from pipeline.purify.pin import Pin
+from pipeline.purify.selector import HardMasks
 from pipeline.robustness.attacks.base import Attack
 from pipeline.robustness.attacks.decision import HopSkipJump
 from pipeline.robustness.attacks.gradient import Confine
 from pipeline.robustness.attacks.patch import PatchAttack, Region
 from pipeline.robustness.attacks.square import SquareAttack
-from pipeline.robustness.defence import Defence
+from pipeline.robustness.defence import Defence, weights_of
 from pipeline.robustness.objective import Network, Penalty
 from pipeline.robustness.threat import Goal, ThreatModel
 from pipeline.robustness.trial import Trial
@@ -41,6 +45,7 @@ class Attacker:
         network: What it differentiates.
         through: What stands in `label` after the attack's name, if anything.
         penalty: See :class:`~pipeline.robustness.objective.Objective`.
+        weights: Digest of whatever is differentiated, and of what else examples depend on.
         for_rows: Makes the search for some rows of a trial, where it needs to know them (a decision-based
             attack starts from a face that is decided as wanted already).
     """
@@ -50,6 +55,7 @@ class Attacker:
     network: Network
     through: str = ""
     penalty: Penalty | None = None
+    weights: str = ""
     for_rows: Callable[[Trial, slice], Attack] | None = None
 
     @property
@@ -60,22 +66,58 @@ class Attacker:
 
 def transfer_attackers(others: Mapping[str, Network], attack: Attack) -> list[Attacker]:
     """T1: one per other embedder."""
-    return [Attacker(ThreatModel.TRANSFER, attack, other, name) for name, other in others.items()]
+    return [
+        Attacker(ThreatModel.TRANSFER, attack, other, name, weights=weights_of(other))
+        for name, other in others.items()
+    ]
 
 
 def embedder_attackers(network: Network, attacks: Sequence[Attack]) -> list[Attacker]:
     """T2a: the bare embedder."""
-    return [Attacker(ThreatModel.EMBEDDER, attack, network) for attack in attacks]
+    weights = weights_of(network)
+    return [Attacker(ThreatModel.EMBEDDER, attack, network, weights=weights) for attack in attacks]
 
 
 def surrogate_attackers(
-    network: nn.Module, surrogates: Mapping[str, nn.Module], attack: Attack
+    network: nn.Module, surrogates: Mapping[str, nn.Module], attacks: Sequence[Attack], ensemble: Attack
 ) -> list[Attacker]:
-    """T2b: one per purifier that the attacker has made."""
-    return [
-        Attacker(ThreatModel.SURROGATE, attack, nn.Sequential(purifier, network), name)
-        for name, purifier in surrogates.items()
+    """T2b: each purifier that the attacker has made with each of `attacks`, and all together.
+
+    Args:
+        network: The embedder.
+        surrogates: The attacker's purifiers, by name.
+        attacks: Tried through each of them.
+        ensemble: Tried through all of them at once: what passes several is likelier to pass another one
+            (Liu, Chen, Liu, Song, ICLR 2017, arXiv:1611.02770).
+    """
+    chains = {name: nn.Sequential(purifier, network) for name, purifier in surrogates.items()}
+    singly = [
+        Attacker(ThreatModel.SURROGATE, attack, chain, name, weights=weights_of(chain))
+        for name, chain in chains.items()
+        for attack in attacks
     ]
+    if len(chains) < 2:
+        return singly
+    together = Ensemble(list(chains.values()))
+    weights = weights_of(together)
+    return [*singly, Attacker(ThreatModel.SURROGATE, ensemble, together, "all of them", weights=weights)]
+
+
+class Ensemble(nn.Module):
+    """Vectors of several networks side by side, whose cosine is the mean of theirs.
+
+    Args:
+        networks: float32 (N, 3, 112, 112) -> (N, D), unit norm, each.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        vectors = torch.cat([network(crops) for network in self.networks], dim=1)
+        together: torch.Tensor = vectors / math.sqrt(len(self.networks))
+        return together
 
 
 def adaptive_attackers(
@@ -90,17 +132,37 @@ def adaptive_attackers(
             half of the budget goes into what is cut away whatever the gains. ``None`` tries no other way.
         extra: The attack for the other ways.
     """
-    exact = [Attacker(ThreatModel.ADAPTIVE, attack, defence) for attack in attacks]
+    make = partial(Attacker, ThreatModel.ADAPTIVE, weights=defence.weights)
+    exact = [make(attack, defence) for attack in attacks]
     purifier = defence.purifier
-    if confined is None or not isinstance(purifier, Pin):
+    if not isinstance(purifier, Pin):
+        return exact
+    softened = straight_through(purifier)
+    if softened is not None:
+        passing = Defence(defence.name, defence.embedder, softened, defence.network)
+        exact.append(make(extra, passing, "masks as if smooth"))
+    if confined is None:
         return exact
     ways = [
-        Attacker(ThreatModel.ADAPTIVE, extra, identity_backward(defence), "identity BPDA"),
-        Attacker(ThreatModel.ADAPTIVE, extra, defence, "gain steering", gain_steering(purifier)),
-        Attacker(ThreatModel.ADAPTIVE, extra, defence, "low evidence", evidence_penalty(defence)),
-        Attacker(ThreatModel.ADAPTIVE, confined(purifier.span), defence, "the span"),
+        make(extra, identity_backward(defence), "identity BPDA"),
+        make(extra, defence, "gain steering", gain_steering(softened or purifier)),
+        make(extra, defence, "low evidence", evidence_penalty(defence)),
+        make(confined(purifier.span), defence, "the span"),
     ]
     return [*exact, *ways]
+
+
+def straight_through(purifier: Pin) -> Pin | None:
+    """A copy whose hard masks let the gradient pass as if they were smooth; ``None`` where none is hard.
+
+    The same crops come out, to the bit. A comparison has no gradient, so that whoever differentiates
+    the purifier itself sees what is kept now and not how to change it (Athalye, Carlini, Wagner, 2018).
+    """
+    if not isinstance(purifier.selector, HardMasks) or not purifier.selector.hard:
+        return None
+    softened = copy.deepcopy(purifier)
+    cast(HardMasks, softened.selector).straight_through = True
+    return softened
 
 
 def identity_backward(defence: Defence) -> Network:
@@ -159,14 +221,16 @@ def query_attackers(
         """Whoever impersonates has a photograph of the target to start from."""
         return replace(decision, starts=trial.references[rows].float())
 
+    make = partial(Attacker, ThreatModel.QUERY, weights=f"{defence.weights} {threshold:.6f}")
     return [
-        Attacker(ThreatModel.QUERY, score, defence),
-        Attacker(
-            ThreatModel.QUERY, decision, defence, for_rows=started if goal is Goal.IMPERSONATE else None
-        ),
+        make(score, defence),
+        make(decision, defence, for_rows=started if goal is Goal.IMPERSONATE else None),
     ]
 
 
 def patch_attackers(defence: Defence, steps: int) -> list[Attacker]:
     """T5: each region, through the exact gradient."""
-    return [Attacker(ThreatModel.PATCH, PatchAttack(region, steps), defence) for region in Region]
+    return [
+        Attacker(ThreatModel.PATCH, PatchAttack(region, steps), defence, weights=defence.weights)
+        for region in Region
+    ]

@@ -43,7 +43,7 @@ _BUILT_IN = {
 }
 
 CONTROLS = (NONE_ID, *_BUILT_IN)
-SURROGATES = ("2dpca-800", "dct-800", "dct-300", "wiener-0.05")
+SURROGATES = ("2dpca-800", "2dpca-400", "dct-800", "dct-300", "wiener-0.05", "wiener-0.2")
 
 
 class Controls:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,7 +18,18 @@ from pipeline.robustness.statistics import best_accuracy_threshold
 BATCH = 32
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+def weights_of(*parts: object) -> str:
+    """Digest of all parameters and buffers of modules: other weights, other digest."""
+    digest = hashlib.sha256()
+    for part in parts:
+        state = part.state_dict() if isinstance(part, nn.Module) else {}
+        for name, value in sorted(state.items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()[:12]
+
+
+@dataclass(frozen=True, eq=False)
 class Defence:
     """A recogniser under attack.
 
@@ -36,6 +49,16 @@ class Defence:
         """float32 (N, 3, 112, 112) RGB 0..255 -> float32 (N, D), with gradient."""
         vectors: torch.Tensor = self.network(self.purifier(crops))
         return vectors
+
+    @cached_property
+    def weights(self) -> str:
+        """Digest of purifier and network."""
+        return weights_of(self.purifier, self.network)
+
+    @property
+    def random(self) -> bool:
+        """Whether the purifier draws random numbers, so that an attacker averages over them (EOT)."""
+        return any(getattr(module, "random", False) for module in self.purifier.modules())
 
     def double(self) -> Defence:
         """The same in float64, in place."""

@@ -106,5 +106,5 @@ class Evaluation:
         return [
             *transfer_attackers(others, plan.transfer_attack()),
             *embedder_attackers(network, plan.embedder_attacks()),
-            *surrogate_attackers(network, self.surrogates, plan.surrogate_attack()),
+            *surrogate_attackers(network, self.surrogates, plan.surrogate_attacks(), plan.ensemble_attack()),
         ]

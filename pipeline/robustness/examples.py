@@ -76,8 +76,8 @@ class ExampleStore:
     """A folder of examples; ``None`` keeps nothing.
 
     Attributes:
-        folder: Where they are. Two evaluations that differ in anything that `attacked` depends on, the
-            weights behind a name apart, have different files: start a new folder with new weights.
+        folder: Where they are. Two evaluations that differ in anything that `attacked` depends on have
+            different files.
     """
 
     folder: Path | None
@@ -122,6 +122,6 @@ def _key(owner: str, attacker: Attacker, trial: Trial, eps_255: float, seed: int
     """A file name: readable, and different where the examples would be."""
     digest = hashlib.sha256(trial.probes.numpy().tobytes() + trial.references.numpy().tobytes())
     parts = (owner, attacker.threat_model, attacker.label, trial.goal, f"{eps_255:g}", str(seed))
-    digest.update("\x1f".join(parts).encode())
+    digest.update("\x1f".join((*parts, attacker.weights)).encode())
     readable = "-".join(parts).replace(" ", "_").replace("/", "_").replace("@", "_")
     return f"{readable}-{digest.hexdigest()[:12]}"

@@ -124,7 +124,7 @@ class Frontier:
 
 def _rank(defence: str) -> tuple[bool, bool, str, float]:
     """Controls are called by what they keep (``eigen-800``), and 1,500 come after 800."""
-    kind, _, size = defence.rpartition("-")
+    kind, _, size = defence.partition("+")[0].rpartition("-")
     try:
         return defence != UNDEFENDED, True, kind, float(size)
     except ValueError:
@@ -137,7 +137,8 @@ def doubts(frontier: Frontier) -> list[str]:
     Three are looked for, among results of the same number of pairs: an accuracy above the clean one
     (a pair that is wrong when clean counts as wrong), a worst case that is better than one of the
     attacks it pools, and an accuracy at a larger budget that is above the interval of a smaller one
-    (Carlini et al., "On Evaluating Adversarial Robustness", 2019: a larger budget must not help).
+    (Carlini et al., "On Evaluating Adversarial Robustness", 2019: a larger budget must not help), or,
+    of a worst case, which pools smaller budgets, above the smaller one itself.
     """
     alike: dict[tuple[object, ...], list[Result]] = {}
     for result in frontier.results:
@@ -165,7 +166,8 @@ def _between(result: Result, other: Result) -> str | None:
             f"under {other.threat_model} {other.attack}"
         )
     same_attack = (result.threat_model, result.attack) == (other.threat_model, other.attack)
-    if same_attack and result.eps_255 > other.eps_255 and result.accuracy > other.ci_high:
+    most = other.accuracy + _ROUNDING if result.attack == WORST else other.ci_high
+    if same_attack and result.eps_255 > other.eps_255 and result.accuracy > most:
         return f"{_about(result)}: {result.accuracy:.1%}, but {other.accuracy:.1%} at eps {other.eps_255:g}"
     return None
 

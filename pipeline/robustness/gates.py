@@ -79,7 +79,8 @@ def check(
         noisy >= clean - NOISE_COSTS_AT_MOST,
         f"accuracy {clean:.3f} clean, {noisy:.3f} under random signs of {NOISE_BUDGET_255:g}/255",
     )
-    yield gradients_agree(defence, few_rows.first(GRADIENT_ROWS), seed, device)
+    if not defence.random:  # else two evaluations differ by what they draw
+        yield gradients_agree(defence, few_rows.first(GRADIENT_ROWS), seed, device)
 
 
 def _noise(trial: Trial, seed: int) -> torch.Tensor:

@@ -23,9 +23,12 @@ class Plan:
         budgets_255: L-infinity budgets of those who do not know the purifier.
         adaptive_budgets_255: Of those who do.
         steps: Of each gradient attack that transfers.
+        surrogate_momentum: Whether T2b tries momentum through each surrogate, and not only through all.
         adaptive_steps: Of each attack through the defence.
         restarts: Of the exact attack through the defence.
         long_steps: Of one more such attack, whose only strength is patience; 0 for none.
+        samples: Draws that an attacker averages over at each step where the purifier is random (EOT).
+        averaged: Of them in this plan: 1, since nothing is random by default (see :meth:`averaging`).
         ways: Whether the other ways of an adaptive attacker are tried (BPDA, span, steering, evidence).
         severities: Of the corruptions, 1 to 5.
         patch_pairs: Pairs a goal for patches, 0 for none.
@@ -46,9 +49,12 @@ class Plan:
     budgets_255: tuple[float, ...] = (2.0, 4.0, 8.0)
     adaptive_budgets_255: tuple[float, ...] = (2.0, 4.0)
     steps: int = 20
+    surrogate_momentum: bool = True
     adaptive_steps: int = 40
     restarts: int = 2
     long_steps: int = 100
+    samples: int = 8
+    averaged: int = 1
     ways: bool = True
     severities: tuple[int, ...] = (1, 3, 5)
     patch_pairs: int = 100
@@ -72,26 +78,36 @@ class Plan:
         """That of T1: momentum, diverse inputs and translations, which make examples transfer."""
         return MomentumIterative(self.steps, input_diversity=True, translation_kernel=5)
 
-    def surrogate_attack(self) -> Attack:
-        """That of T2b."""
-        return Pgd(self.steps)
+    def surrogate_attacks(self) -> Sequence[Attack]:
+        """Those of T2b through each surrogate."""
+        pgd = Pgd(self.steps)
+        return (pgd, self.ensemble_attack()) if self.surrogate_momentum else (pgd,)
+
+    def ensemble_attack(self) -> Attack:
+        """That of T2b through all surrogates together."""
+        return MomentumIterative(self.steps)
+
+    def averaging(self) -> Plan:
+        """The same against a purifier that draws random numbers."""
+        return replace(self, averaged=self.samples)
 
     def adaptive_attacks(self) -> Sequence[Attack]:
         """Those of T4 on the exact gradient."""
-        patient = (Pgd(self.long_steps),) if self.long_steps else ()
-        return (Pgd(self.adaptive_steps, self.restarts), Apgd(self.adaptive_steps), *patient)
+        steps, samples = self.adaptive_steps, self.averaged
+        patient = (Pgd(self.long_steps, samples=samples),) if self.long_steps else ()
+        return (Pgd(steps, self.restarts, samples=samples), Apgd(steps, samples=samples), *patient)
 
     def way_attack(self) -> Attack:
         """That of T4's other ways."""
-        return Pgd(self.adaptive_steps)
+        return Pgd(self.adaptive_steps, samples=self.averaged)
 
     def minimum_search(self) -> MinimumSearch:
         """That of T4 for the least budget that suffices."""
-        return MinimumSearch(Pgd(self.adaptive_steps), self.minimum_most_255)
+        return MinimumSearch(self.way_attack(), self.minimum_most_255)
 
     def confined_attack(self, confine: Confine) -> Attack:
         """That of T4 within the span of the purifier's basis."""
-        return Pgd(self.adaptive_steps, confine=confine)
+        return Pgd(self.adaptive_steps, samples=self.averaged, confine=confine)
 
 
 FULL = Plan()
@@ -102,6 +118,7 @@ SMALL = Plan(
     adaptive_pairs=50,
     budgets_255=(2.0, 4.0, 8.0),
     steps=10,
+    surrogate_momentum=False,
     adaptive_steps=20,
     restarts=1,
     long_steps=0,
@@ -129,8 +146,10 @@ SMALL_ADAPTIVE = replace(
 SMALL_TRANSFER = replace(SMALL, budgets_255=(4.0, 8.0), adaptive_budgets_255=(), patch_pairs=0, strangers=0)
 """Small, and only those who do not know the purifier: minutes a defence, once their examples are made."""
 
-SMALL_WHITE_BOX = replace(SMALL, budgets_255=(), long_steps=100, severities=(), patch_pairs=0, strangers=0)
-"""Small, and only whoever knows the purifier: minutes a defence, for comparing embedders behind it."""
+SMALL_WHITE_BOX = replace(
+    SMALL, pairs=50, budgets_255=(2.0, 4.0), long_steps=100, severities=(), patch_pairs=0, strangers=0
+)
+"""Of small only the pairs that whoever knows the purifier attacks, for comparing embedders behind it."""
 
 SMOKE = Plan(
     pairs=4,

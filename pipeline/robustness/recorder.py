@@ -35,9 +35,15 @@ class Pools:
         self.under.setdefault((goal, eps_255, model), []).append(right)
 
     def worst(self, goal: Goal, eps_255: float, models: Sequence[ThreatModel]) -> Flags:
-        """Right without an attack and under every example of `models`: of the first rows, which all have."""
-        pools = [self.under.get((goal, eps_255, model), []) for model in models]
-        found = [self.clean[goal], *(flags for pool in pools for flags in pool)]
+        """Right without an attack and under every example of `models`: of the first rows, which all have.
+
+        What lies within a smaller budget lies within this one as well. It can be the better attack: a
+        selector that takes more away where there is more noise is at its weakest between them.
+        """
+        found = [self.clean[goal]]
+        for (of_goal, budget_255, model), pool in self.under.items():
+            if of_goal is goal and budget_255 <= eps_255 and model in models:
+                found += pool
         rows = min(map(len, found))
         return np.asarray(np.stack([flags[:rows] for flags in found]).all(axis=0), np.bool_)
 

@@ -12,7 +12,7 @@ from torch import nn
 from pipeline.embed.load import load_network
 from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelKind
-from pipeline.purify.load import load_purifier
+from pipeline.purify.load import load_purifier, sampling
 from pipeline.robustness.controls import CONTROLS, SURROGATES, Controls
 from pipeline.robustness.defence import Defence
 from pipeline.robustness.evaluate import Evaluated, Evaluation
@@ -25,6 +25,8 @@ from pipeline.robustness.results import Result, add_results, read_results
 from pipeline.robustness.threat import Goal
 from pipeline.robustness.trial import Trial
 
+SAMPLED = "+sampled"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -34,7 +36,8 @@ class Request:
         faces: File of crops and pairs.
         models: Folders of cards and model files.
         embedder: Card of the network that is attacked.
-        defences: Controls (`pipeline.robustness.controls`) or purifiers' cards.
+        defences: Controls (`pipeline.robustness.controls`) or purifiers' cards; ``NAME+sampled`` is a
+            purifier of the kind `paper` that samples its masks.
         transfer: Cards of the embedders that T1 attacks through.
         surrogates: Controls that T2b attacks through; none named takes the usual ones.
         plan: Name of a plan.
@@ -84,6 +87,8 @@ def run(request: Request, tell: Callable[[str], None] = lambda message: None) ->
         return load_network(catalogue.open(name, ModelKind.EMBEDDER)).to(device)
 
     def purifier(name: str) -> nn.Module:
+        if name.endswith(SAMPLED):
+            return sampling(purifier(name.removesuffix(SAMPLED)), PLANS[request.plan].seed)
         if name in CONTROLS:
             return controls.get(name).to(device)
         if name not in {card.name for card in catalogue.cards(ModelKind.PURIFIER)}:

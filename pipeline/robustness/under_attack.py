@@ -64,7 +64,7 @@ class UnderAttack:
         self._threshold = threshold
         self._transferred = transferred
         self._of = conditions
-        self._plan = conditions.plan
+        self._plan = conditions.plan.averaging() if defence.random else conditions.plan
         self._owner = f"{defence.embedder}+{defence.name}"
         self._pools = Pools()
         self._scorer = Scorer(defence, conditions.device)
@@ -97,7 +97,8 @@ class UnderAttack:
                 yield self._recorder.of_all_goals(
                     trials, f"{corruption}-{severity}", right=right, clean=clean
                 )
-        yield self._recorder.of_all_goals(trials, WORST, right=worst, clean=clean)
+        if self._plan.severities:
+            yield self._recorder.of_all_goals(trials, WORST, right=worst, clean=clean)
 
     def _all_pairs(self) -> Result:
         """Of everybody of the split, at a false match rate that so many pairs can support."""
@@ -110,14 +111,14 @@ class UnderAttack:
         changed = corruption(crops, severity, self._plan.seed)
         return torch.from_numpy(changed).permute(0, 3, 1, 2).contiguous()
 
-    def _gradient_attacks(self, trial: Trial) -> Iterator[Result]:
+    def _gradient_attacks(self, trial: Trial, threshold: float | None = None) -> Iterator[Result]:
         """Those who do not know the purifier at every budget, those who do at theirs; then the worst."""
         plan, adaptive = self._plan, self._adaptive()
         few = trial.first(plan.adaptive_pairs)
         for eps_255 in plan.budgets_255:
-            yield from self._attacks(trial, self._transferred, self._defence.embedder, eps_255)
+            yield from self._attacks(trial, self._transferred, self._defence.embedder, eps_255, threshold)
         for eps_255 in plan.adaptive_budgets_255:
-            yield from self._attacks(few, adaptive, self._owner, eps_255)
+            yield from self._attacks(few, adaptive, self._owner, eps_255, threshold)
         for model in ThreatModel.ADAPTIVE.includes:
             adapted = model is ThreatModel.ADAPTIVE
             for eps_255 in plan.adaptive_budgets_255 if adapted else plan.budgets_255:
@@ -131,10 +132,15 @@ class UnderAttack:
         return adaptive_attackers(self._defence, plan.adaptive_attacks(), confined, plan.way_attack())
 
     def _attacks(
-        self, trial: Trial, attackers: Iterable[Attacker], owner: str, eps_255: float
+        self,
+        trial: Trial,
+        attackers: Iterable[Attacker],
+        owner: str,
+        eps_255: float,
+        threshold: float | None,
     ) -> Iterator[Result]:
         for attacker in attackers:
-            right = self._under(attacker, trial, owner, eps_255)
+            right = self._under(attacker, trial, owner, eps_255, threshold)
             self._pools.add(trial.goal, eps_255, attacker.threat_model, right)
             yield self._record(trial, attacker.label, eps_255, attacker.threat_model, right)
 
@@ -183,19 +189,8 @@ class UnderAttack:
         nearest = self._scorer.similarities(others, others.probes)
         threshold = threshold_at_fmr(nearest, max(FPIR, 1 / len(nearest)))
         trial = open_set_trial(of.pack, of.split, plan.gallery, plan.strangers, plan.seed)
-        clean = self._right(trial, trial.probes, threshold)
-        for attacker, owner, budgets in self._open_set_attackers():
-            for eps_255 in budgets:
-                right = self._under(attacker, trial, owner, eps_255, threshold)
-                yield self._recorder.of_goal(
-                    trial, attacker.label, eps_255, attacker.threat_model, right=right, clean=clean
-                )
-
-    def _open_set_attackers(self) -> Iterator[tuple[Attacker, str, Sequence[float]]]:
-        plan, defence, attack = self._plan, self._defence, self._plan.surrogate_attack()
-        embedder = Attacker(ThreatModel.EMBEDDER, attack, defence.network)
-        yield embedder, defence.embedder, plan.budgets_255
-        yield Attacker(ThreatModel.ADAPTIVE, attack, defence), self._owner, plan.adaptive_budgets_255
+        self._pools.clean[trial.goal] = self._right(trial, trial.probes, threshold)
+        yield from self._gradient_attacks(trial, threshold)
 
     def _under(
         self, attacker: Attacker, trial: Trial, owner: str, eps_255: float, threshold: float | None = None

@@ -115,6 +115,12 @@ def train(
         float,
         typer.Option(min=0.05, max=1.0, help="paper: share of the published channels, for slow machines."),
     ] = 1.0,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact", help="paper: the mean over all masks instead of REINFORCE's estimate (ours)."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
 ) -> None:
     """Train a purifier that chooses for each face, and keep it in `DATA/models`.
@@ -132,7 +138,7 @@ def train(
     recipe = (
         PinwatchRecipe(steps, examples, clean_weight)
         if selector == "pinwatch"
-        else PaperRecipe(components, penalty, epochs, denoise_epochs, learning_rate, width)
+        else PaperRecipe(components, penalty, epochs, denoise_epochs, learning_rate, width, exact)
     )
     with progress() as bar:
         task = bar.add_task("starting", total=1)

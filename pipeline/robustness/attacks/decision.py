@@ -78,7 +78,7 @@ class HopSkipJump:
             )
         walk = _Walk(self, crops, Oracle(objective, len(crops), self.queries), eps_255)
         random = private_generator(generator)
-        walk.begin(self.starts, random)
+        walk.begin(None if self.starts is None else self.starts.to(crops.device), random)
         step = 1
         while bool(walk.going.any()):
             walk.hop(step, random)

@@ -83,6 +83,16 @@ def test_without_a_penalty_what_explains_faces_is_kept(faces: Faces) -> None:
     assert kept > kept_before
 
 
+def test_the_exact_gradient_learns_what_sampling_estimates(faces: Faces) -> None:
+    options = replace(LEARNING, epochs=6, learning_rate=3e-3, exact=True)
+    loss_before, _ = faces.expected(initial_selector(COUNT, 0, width=1 / 32), options.penalty)
+    selector, _ = faces.train(options)
+    loss, _ = faces.expected(selector, options.penalty)
+    sampled, _ = faces.expected(faces.train(replace(options, exact=False))[0], options.penalty)
+    assert loss < 0.8 * loss_before
+    assert loss < sampled
+
+
 def test_the_denoiser_learns(faces: Faces) -> None:
     selector = initial_selector(COUNT, 0, width=1 / 16)
     options = replace(BRIEF, epochs=0, denoise_epochs=5, denoise_rate=0.01)
