@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,12 @@ import pytest
 import torch
 
 from pipeline.embed.evidence import explained_shift
-from pipeline.purify.fit import FitOptions, fit_pin
+from pipeline.errors import UsageError
+from pipeline.purify.fit import BasisKind, FitOptions, fit_pin
+from pipeline.purify.load import sampling
+from pipeline.purify.paper import initial_selector
 from pipeline.purify.pin import NoPurification, Pin
-from pipeline.purify.selector import TopK
+from pipeline.purify.selector import Threshold, TopK
 from pipeline.robustness.attackers import (
     Attacker,
     adaptive_attackers,
@@ -20,8 +24,9 @@ from pipeline.robustness.attackers import (
     explained,
     gain_steering,
     identity_backward,
+    surrogate_attackers,
 )
-from pipeline.robustness.attacks.gradient import Pgd
+from pipeline.robustness.attacks.gradient import Fgsm, Pgd
 from pipeline.robustness.defence import Defence, all_pairs, verify
 from pipeline.robustness.evaluate import Evaluation
 from pipeline.robustness.examples import ExampleStore, attacked
@@ -220,6 +225,85 @@ def test_pools_hold_a_row_wrong_for_good() -> None:
     models = ThreatModel.EMBEDDER.includes
     assert pools.worst(Goal.DODGE, 8.0, models).tolist() == [True, False, False]
     assert pools.worst(Goal.DODGE, 4.0, models).tolist() == [True, True, False]
+
+
+def test_a_larger_budget_pools_what_a_smaller_one_did() -> None:
+    pools = Pools(clean={Goal.DODGE: np.array([True, True, True])})
+    pools.add(Goal.DODGE, 4.0, ThreatModel.EMBEDDER, np.array([False, True, True]))
+    pools.add(Goal.DODGE, 8.0, ThreatModel.EMBEDDER, np.array([True, False, True]))
+    assert pools.worst(Goal.DODGE, 4.0, [ThreatModel.EMBEDDER]).tolist() == [False, True, True]
+    assert pools.worst(Goal.DODGE, 8.0, [ThreatModel.EMBEDDER]).tolist() == [False, False, True]
+
+
+def test_other_weights_are_attacked_anew(pack: FacePack, defence: Defence, tmp_path: Path) -> None:
+    trial, store = pair_trial(pack, Split.SCORE, Goal.DODGE, 2, 0), ExampleStore(tmp_path)
+    retrained = Defence(defence.name, defence.embedder, defence.purifier, ToyEmbedder(3).eval())
+    for each in (defence, retrained):
+        (attacker,) = adaptive_attackers(each, [Pgd(1)], None, Pgd(1))
+        store.get("toy+pin", attacker, trial, 8.0, seed=0, device=CPU)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def hard(pack: FacePack, network: ToyEmbedder, level: float) -> Defence:
+    pin = fitted_pin(pack, 40)
+    pin.selector = Threshold(level)
+    return Defence("threshold", "toy", pin, network)
+
+
+def test_hard_masks_are_attacked_as_if_they_were_smooth(pack: FacePack, network: ToyEmbedder) -> None:
+    defence = hard(pack, network, 0.5)
+    _, attacker = adaptive_attackers(defence, [Pgd(1)], None, Pgd(2))
+    crops = pack.batch([0, 1])
+    assert torch.equal(attacker.network(crops), defence(crops))
+    gradients = []
+    for chain in (attacker.network, defence):
+        leaf = crops.clone().requires_grad_(True)
+        chain(leaf)[:, 0].sum().backward()  # type: ignore[no-untyped-call]
+        assert leaf.grad is not None
+        gradients.append(leaf.grad)
+    assert not torch.allclose(*gradients, rtol=0.01)
+
+
+def test_what_samples_is_averaged_over(pack: FacePack, network: ToyEmbedder) -> None:
+    fitted = fit_pin((pack.crop(row) for row in range(24)), FitOptions(12, 3, BasisKind.EIGEN))
+    selector = initial_selector(12, 0, width=1 / 32)
+    pin = Pin("paper", fitted.mean, fitted.basis, selector, 3).eval().requires_grad_(False)
+    sampled = Defence("paper+sampled", "toy", sampling(pin, 0), network)
+    crops = pack.batch([0])
+    assert not Defence("paper", "toy", pin, network).random
+    assert sampled.random
+    assert not torch.equal(sampled(crops), sampled(crops))
+    assert SMOKE.averaging().way_attack().name == "pgd-2x1-eot8"
+    with pytest.raises(UsageError, match="kind paper"):
+        sampling(NoPurification(), 0)
+
+
+def test_what_was_not_corrupted_has_no_worst_corruption(pack: FacePack, bare: Defence) -> None:
+    plan = replace(SMOKE, severities=(), budgets_255=(), adaptive_budgets_255=(), strangers=0, patch_pairs=0)
+    brief = replace(evaluation(pack, None, []), plan=replace(plan, query_pairs=0, minimum_pairs=0))
+    (found,) = brief.run([bare])
+    assert WORST not in {result.attack for result in found.results}
+
+
+def test_the_gallery_is_attacked_under_every_threat_model_of_gradients(results: list[Result]) -> None:
+    worst = [r for r in results if r.goal is Goal.ANYONE and r.attack == WORST and r.defence == "pin"]
+    assert {result.threat_model for result in worst} == set(ThreatModel.ADAPTIVE.includes)
+
+
+def test_surrogates_are_attacked_singly_and_together(pack: FacePack, network: ToyEmbedder) -> None:
+    surrogates = {f"pin-{count}": fitted_pin(pack, count) for count in (10, 20)}
+    attackers = surrogate_attackers(network, surrogates, [Pgd(1), Fgsm()], Pgd(2))
+    assert [attacker.label for attacker in attackers] == [
+        "pgd-1x1 through pin-10",
+        "fgsm through pin-10",
+        "pgd-1x1 through pin-20",
+        "fgsm through pin-20",
+        "pgd-2x1 through all of them",
+    ]
+    first, second = pack.batch([0]), pack.batch([1])
+    together = attackers[-1].network
+    cosines = [(chain.network(first) * chain.network(second)).sum() for chain in attackers[:4:2]]
+    assert torch.allclose((together(first) * together(second)).sum(), torch.stack(cosines).mean(), atol=1e-6)
 
 
 def test_what_few_rows_have_is_pooled_over_those_rows() -> None:

@@ -168,6 +168,7 @@ def test_the_worst_goal_is_known_only_where_all_goals_were_measured() -> None:
             "T4 dodge, worst at eps 8: 40.0%, but 30.0% under T2a pgd",
         ),
         (result("pin", 0.6, attack="pgd-40x4", eps_255=16), "pgd-40x4 at eps 16: 60.0%, but 45.0% at eps 8"),
+        (result("pin", 0.41, eps_255=16), "worst at eps 16: 41.0%, but 40.0% at eps 8"),
         (result("jpeg", 0.97), "jpeg with iresnet-50, T4 dodge, worst at eps 8: 97.0%, but 96.0% clean"),
     ],
 )
