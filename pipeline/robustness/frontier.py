@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from pipeline.robustness.results import CLEAN, WORST, Result, merged
+from pipeline.robustness.records import merged
+from pipeline.robustness.results import CLEAN, WORST, Result
 from pipeline.robustness.statistics import Interval
 from pipeline.robustness.threat import Goal, ThreatModel
 

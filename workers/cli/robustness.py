@@ -67,8 +67,9 @@ def report(
     Example: `pinwatch robustness report --threat-model T4 --plots plots/ --out robustness.md`
     """
     from pipeline.robustness.frontier import Frontier
+    from pipeline.robustness.records import json_lines
     from pipeline.robustness.report import markdown
-    from pipeline.robustness.results import CLEAN, json_lines, read_results
+    from pipeline.robustness.results import CLEAN, read_results
 
     found = read_results(results or committed_results(SOURCE_TREE))
     found = _only(found, "--defence", defence, lambda result: result.defence)

@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import StorageError, UsageError
+from pipeline.robustness.records import json_lines, merged
 from pipeline.robustness.results import (
     FIELDS,
     WORST,
     Result,
     add_results,
-    json_lines,
-    merged,
     read_results,
     result_from,
     write_results,
