@@ -1,10 +1,12 @@
-"""Results as Markdown: what each defence costs and keeps, then every attack, and what made the figures."""
+"""Results as Markdown: what each defence costs and keeps, every attack, attack evidence, and the commands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pipeline.robustness.detection_rates import DetectionRate, TakenOff
 from pipeline.robustness.frontier import GOALS, CleanAccuracy, Frontier, doubts
+from pipeline.robustness.protocol import Split
 from pipeline.robustness.results import CLEAN, UNBOUNDED_255, WORST, Result
 from pipeline.robustness.threat import Goal, ThreatModel
 
@@ -19,21 +21,28 @@ _GOALS = {
 _MISSING = "\N{EN DASH}"
 
 
-def markdown(results: Iterable[Result], pictures: Sequence[tuple[str, str]] = ()) -> str:
+def markdown(
+    results: Iterable[Result],
+    pictures: Sequence[tuple[str, str]] = (),
+    rates: Sequence[DetectionRate] = (),
+) -> str:
     """The whole report.
 
     Args:
         results: What it is made of; of the same identity the last.
         pictures: Caption and address of each picture to show, as Markdown is to link it.
+        rates: What attack evidence finds, each identity once.
     """
     frontier = Frontier.of(results)
-    commands = list(dict.fromkeys(result.command for result in frontier.results))
+    made = [*(result.command for result in frontier.results), *(rate.command for rate in rates)]
+    commands = list(dict.fromkeys(made))
     parts = [
         "# Robustness",
         _reading(frontier),
         *_frontier_tables(frontier),
         *(f"![{caption}]({address})" for caption, address in pictures),
         *_details(frontier, commands),
+        *_evidence(rates, commands),
         _consistency(frontier),
         "## Commands\n\nWhat made the figures, by the numbers in the tables above.",
         "\n".join(f"{number}. {_code(command)}" for number, command in enumerate(commands, 1)),
@@ -161,6 +170,95 @@ def _row_order(
     return embedder, frontier.defences(embedder).index(defence), GOALS.index(goal), place, attack
 
 
+def _evidence(rates: Sequence[DetectionRate], commands: Sequence[str]) -> list[str]:
+    """How to read it, the thresholds, and what is above them."""
+    if not rates:
+        return []
+    lines = [
+        "## Attack evidence",
+        "",
+        "Share of crops in % whose attack evidence is above a threshold, with 95 % intervals as above (they "
+        "take the threshold as given).",
+        "",
+        "- **Evidence**: how far purification moves the embedding, 0 to 2, less what is taken off.",
+        f"- **Threshold**: set on unattacked crops, clean and corrupted: of {Split.SELECT}, as it can be "
+        f"known, or of {Split.SCORE} itself.",
+        "- **Denominator**: all attacked crops, each a track of one. An attack that does not change the "
+        "decision counts as well.",
+        f"- **{ThreatModel.CORRUPTION}**: nobody attacks, so that the share is of false alarms. Each track "
+        "of a clip counts as a person of its own.",
+    ]
+    return [
+        "\n".join(lines),
+        f"### Thresholds of attack evidence\n\n{_threshold_table(rates)}",
+        f"### Found by attack evidence\n\n{_rate_table(rates, commands)}",
+    ]
+
+
+def _threshold_table(rates: Sequence[DetectionRate]) -> str:
+    """A row a threshold: where it is, and how many unattacked crops are above it."""
+    rows = {
+        (
+            rate.embedder,
+            rate.defence,
+            _threshold(rate),
+            f"{rate.threshold:.3f}",
+            percent(rate.false_alarm_rate),
+            percent(rate.false_alarms_on_scored),
+        ): None
+        for rate in sorted(rates, key=lambda rate: (rate.embedder, rate.defence, _threshold_order(rate)))
+    }
+    what = ["embedder", "defence", "taken off, calibrated on"]
+    head = [*what, "threshold", "false alarms there", f"false alarms on {Split.SCORE}"]
+    return _table(head, list(rows), left=len(what))
+
+
+def _rate_table(rates: Sequence[DetectionRate], commands: Sequence[str]) -> str:
+    """A row for each defence and attack, a column a threshold."""
+    columns = list(dict.fromkeys(_threshold(rate) for rate in sorted(rates, key=_threshold_order)))
+    groups: dict[tuple[str, str, ThreatModel, Goal | None, str, float], list[DetectionRate]] = {}
+    for rate in sorted(rates, key=_rate_order):
+        key = rate.embedder, rate.defence, rate.threat_model, rate.goal, rate.attack, rate.eps_255
+        groups.setdefault(key, []).append(rate)
+    rows = []
+    for (embedder, defence, model, goal, attack, eps_255), group in groups.items():
+        at = {_threshold(rate): _share(rate.detected, rate.ci_low, rate.ci_high) for rate in group}
+        shipped = (f"{rate.highest:.3f}" for rate in group if rate.taken_off is TakenOff.ALL)
+        rows.append(
+            [
+                embedder,
+                defence,
+                model,
+                _MISSING if goal is None else goal,
+                attack,
+                budget(eps_255),
+                *(at.get(column, _MISSING) for column in columns),
+                next(shipped, _MISSING),
+                _listed(str(rate.n) for rate in group),
+                _listed(str(rate.seed) for rate in group),
+                _listed(str(commands.index(rate.command) + 1) for rate in group),
+            ]
+        )
+    what = ["embedder", "defence", "threat model", "goal", "attack", "budget"]
+    head = [*what, *columns, f"highest, {TakenOff.ALL} taken off", "n", "seed", "command"]
+    return _table(head, rows, left=len(what))
+
+
+def _threshold(rate: DetectionRate) -> str:
+    return f"{rate.taken_off}, {rate.calibrated_on}"
+
+
+def _threshold_order(rate: DetectionRate) -> tuple[int, int]:
+    return list(Split).index(rate.calibrated_on), list(TakenOff).index(rate.taken_off)
+
+
+def _rate_order(rate: DetectionRate) -> tuple[str, str, int, bool, str, float, int]:
+    """By what is attacked and who attacks; clean first."""
+    model = list(ThreatModel).index(rate.threat_model)
+    what = rate.attack != CLEAN, rate.attack, rate.eps_255, GOALS.index(rate.goal)
+    return rate.embedder, rate.defence, model, *what
+
+
 def _consistency(frontier: Frontier) -> str:
     found = doubts(frontier)
     lines = [
@@ -177,7 +275,7 @@ def _consistency(frontier: Frontier) -> str:
 def _cell(result: Result | None) -> str:
     if result is None:
         return _MISSING
-    return f"{percent(result.accuracy)} [{percent(result.ci_low)}, {percent(result.ci_high)}]"
+    return _share(result.accuracy, result.ci_low, result.ci_high)
 
 
 def _clean(clean: CleanAccuracy | None) -> str:
@@ -185,7 +283,11 @@ def _clean(clean: CleanAccuracy | None) -> str:
         return _MISSING
     if clean.interval is None:
         return percent(clean.accuracy)
-    return f"{percent(clean.accuracy)} [{percent(clean.interval.low)}, {percent(clean.interval.high)}]"
+    return _share(clean.accuracy, clean.interval.low, clean.interval.high)
+
+
+def _share(share: float, low: float, high: float) -> str:
+    return f"{percent(share)} [{percent(low)}, {percent(high)}]"
 
 
 def _goal(goal: Goal | None) -> str:

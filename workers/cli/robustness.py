@@ -15,6 +15,7 @@ from workers.cli.common import out as console
 from workers.cli.showing import path_text
 
 if TYPE_CHECKING:
+    from pipeline.robustness.detection_rates import DetectionRate
     from pipeline.robustness.frontier import Frontier
     from pipeline.robustness.results import Result
 
@@ -31,7 +32,9 @@ def report(
     results: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Folder of results (*.jsonl), or one file. Default: those of the source tree."
+            metavar="DIR",
+            help="Folder of results (*.jsonl; of attack evidence, in its subfolder evidence/), or one file. "
+            "Default: those of the source tree.",
         ),
     ] = None,
     defence: Annotated[
@@ -58,7 +61,12 @@ def report(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to this file, not to standard output.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON record a line, not Markdown.")] = False,
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print one JSON record of accuracy a line, not Markdown (without attack evidence)."
+        ),
+    ] = False,
 ) -> None:
     """Show measured robustness: a table of what each defence costs and keeps, and every attack.
 
@@ -66,12 +74,14 @@ def report(
 
     Example: `pinwatch robustness report --threat-model T4 --plots plots/ --out robustness.md`
     """
+    from pipeline.robustness.detection_rates import read_rates
     from pipeline.robustness.frontier import Frontier
     from pipeline.robustness.records import json_lines
     from pipeline.robustness.report import markdown
     from pipeline.robustness.results import CLEAN, read_results
 
-    found = read_results(results or committed_results(SOURCE_TREE))
+    folder = results or committed_results(SOURCE_TREE)
+    found, rates = read_results(folder), read_rates(folder)
     found = _only(found, "--defence", defence, lambda result: result.defence)
     found = _only(found, "--embedder", embedder, lambda result: result.embedder)
     wanted = _only(found, "--threat-model", threat_model, lambda result: result.threat_model)
@@ -81,7 +91,8 @@ def report(
     if json:
         text = "".join(f"{line}\n" for line in json_lines(wanted))
     else:
-        text = markdown(shown, [(caption, _address(path, out)) for caption, path in pictures])
+        linked = [(caption, _address(path, out)) for caption, path in pictures]
+        text = markdown(shown, linked, _of_evidence(rates, defence, embedder, threat_model))
     _write(text, out)
 
 
@@ -106,6 +117,24 @@ def _only(
     if unknown:
         raise UsageError(f"{option}: there are no results of {unknown[0]!r}, only of {', '.join(known)}")
     return [result for result in results if not wanted or named(result) in wanted]
+
+
+def _of_evidence(
+    rates: Sequence[DetectionRate],
+    defence: Sequence[str] | None,
+    embedder: Sequence[str] | None,
+    threat_model: Sequence[str] | None,
+) -> list[DetectionRate]:
+    """Those that the options ask for; false alarms belong beside detections, under whichever threat model."""
+    from pipeline.robustness.threat import ThreatModel
+
+    return [
+        rate
+        for rate in rates
+        if (not defence or rate.defence in defence)
+        and (not embedder or rate.embedder in embedder)
+        and (not threat_model or rate.threat_model in (ThreatModel.CORRUPTION, *threat_model))
+    ]
 
 
 def _draw(frontier: Frontier, folder: Path, eps_255: float | None) -> list[tuple[str, Path]]:

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from typer.testing import Result as Ran
 
 from pipeline.errors import StorageError, UsageError
+from pipeline.robustness.detection_rates import SUBFOLDER, DetectionRate, TakenOff, add_rates
+from pipeline.robustness.protocol import Split
 from pipeline.robustness.results import CLEAN, FIELDS, WORST, Result, read_results, write_results
 from pipeline.robustness.threat import Goal, ThreatModel
 from workers.build import Context
@@ -36,6 +38,30 @@ def make(defence: str, accuracy: float, **changes: Any) -> Result:
         "command": "python -m evaluate",
     }
     return Result(defence=defence, accuracy=accuracy, **(values | changes))
+
+
+def detection(**changes: Any) -> DetectionRate:
+    values: dict[str, Any] = {
+        "defence": "pin",
+        "embedder": "iresnet-50",
+        "threat_model": ThreatModel.EMBEDDER,
+        "goal": Goal.DODGE,
+        "attack": "pgd-10x1",
+        "eps_255": 8.0,
+        "taken_off": TakenOff.ALL,
+        "calibrated_on": Split.SELECT,
+        "threshold": 0.489,
+        "false_alarm_rate": 0.01,
+        "false_alarms_on_scored": 0.018,
+        "n": 100,
+        "highest": 1.25,
+        "detected": 0.98,
+        "ci_low": 0.92,
+        "ci_high": 1.0,
+        "seed": 0,
+        "command": "python -m bench.evidence_rates",
+    }
+    return DetectionRate(**(values | changes))
 
 
 @pytest.fixture
@@ -112,6 +138,30 @@ def test_a_filter_that_fits_nothing_says_what_there_is(run: Run, results: Path) 
         run("report", "--results", results, "--defence", "pim")
     with pytest.raises(UsageError, match="--threat-model: there are no results of 'T1', only of T4"):
         run("report", "--results", results, "--defence", "none", "--threat-model", "T1")
+
+
+def test_attack_evidence_is_in_the_markdown_alone_and_filtered_alike(run: Run, results: Path) -> None:
+    plain = run("report", "--results", results, "--json").stdout
+    tracks = {
+        "threat_model": ThreatModel.CORRUPTION,
+        "goal": None,
+        "attack": "tracks of some.mp4",
+        "eps_255": 0,
+    }
+    rates = [detection(), detection(**tracks), detection(embedder="mobilefacenet", attack="fgsm")]
+    add_rates(results / SUBFOLDER / "some.jsonl", rates)
+    assert run("report", "--results", results, "--json").stdout == plain
+
+    def found(*options: str) -> list[str]:
+        text = run("report", "--results", results, *options).stdout
+        return [
+            rate.attack for rate in rates if f"| {rate.attack} " in text.partition("## Attack evidence")[2]
+        ]
+
+    assert found() == ["pgd-10x1", "tracks of some.mp4", "fgsm"]
+    assert found("--defence", "none") == []
+    assert found("--embedder", "iresnet-50") == ["pgd-10x1", "tracks of some.mp4"]
+    assert found("--threat-model", "T4") == ["tracks of some.mp4"]
 
 
 def test_out_and_plots_write_files_that_find_each_other(run: Run, results: Path, tmp_path: Path) -> None:
