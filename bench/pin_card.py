@@ -11,7 +11,7 @@ on the clean photographs and on the same under every corruption of middle severi
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +27,12 @@ from pipeline.models import Catalogue, ModelKind
 from pipeline.robustness.corruptions import Corruption
 from pipeline.robustness.faces import FacePack, load_faces
 from pipeline.robustness.protocol import SELECT_FOLD, Split, person_of
+from pipeline.robustness.results import CLEAN
 from pipeline.seams import FaceEmbedder
 from pipeline.types import ByteArray
 
 SEVERITY = 3
+"""The middle one."""
 
 
 def cuts_of(pack: FacePack, split: Split) -> list[Cut]:
@@ -49,9 +51,16 @@ def shifts(crops: Sequence[ByteArray], embedder: FaceEmbedder) -> npt.NDArray[np
     return np.array(found, np.float64)
 
 
+def versions(crops_rgb: ByteArray) -> Iterator[tuple[str, ByteArray]]:
+    """Crops that nobody attacks, by name: uint8 (N, 112, 112, 3) as they are and under every corruption."""
+    yield CLEAN, crops_rgb
+    for corruption in Corruption:
+        yield f"{corruption}-{SEVERITY}", corruption(crops_rgb, SEVERITY, 0)
+
+
 def unattacked(crops_rgb: ByteArray) -> ByteArray:
-    """Clean crops, uint8 (N, 112, 112, 3), and the same under every corruption of middle severity."""
-    return np.concatenate([crops_rgb, *(corruption(crops_rgb, SEVERITY, 0) for corruption in Corruption)])
+    """All of :func:`versions`, uint8 (N x versions, 112, 112, 3)."""
+    return np.concatenate([changed for _, changed in versions(crops_rgb)])
 
 
 @in_one_line

@@ -88,7 +88,7 @@ def pair_trial(pack: FacePack, split: Split, goal: Goal, count: int | None, seed
         seed: Of the choice and of the order.
     """
     pairs = [pair for pair in pack.pairs_of(split) if pair.same == (goal is Goal.DODGE)]
-    chosen = _drawn(pairs, count, seed)
+    chosen = drawn(pairs, count, seed)
     return Trial(
         goal,
         _crops(pack, [pair.first for pair in chosen]),
@@ -99,8 +99,8 @@ def pair_trial(pack: FacePack, split: Split, goal: Goal, count: int | None, seed
 
 def open_set_trial(pack: FacePack, split: Split, gallery: int, count: int, seed: int) -> Trial:
     """Strangers of `split`, a photograph each, before a gallery of people who train."""
-    strangers = _drawn(_one_a_person(pack, split), count, seed)
-    enrolled = _drawn(_one_a_person(pack, Split.TRAIN), gallery, seed)
+    strangers = drawn(_one_a_person(pack, split), count, seed)
+    enrolled = drawn(_one_a_person(pack, Split.TRAIN), gallery, seed)
     people = tuple((person_of(photo),) for photo in strangers)
     return Trial(Goal.ANYONE, _crops(pack, strangers), _crops(pack, enrolled), people)
 
@@ -112,7 +112,8 @@ def _one_a_person(pack: FacePack, split: Split) -> list[str]:
     return list(first.values())
 
 
-def _drawn(items: Sequence[_T], count: int | None, seed: int) -> list[_T]:
+def drawn(items: Sequence[_T], count: int | None, seed: int) -> list[_T]:
+    """A random choice of `count`, or all for ``None``, in random order; a larger one begins alike."""
     order = np.random.default_rng(seed).permutation(len(items))
     return [items[n] for n in order[:count]]
 
