@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -185,4 +185,4 @@ def test_what_does_not_go_together_is_refused(faces: Faces) -> None:
 )
 def test_impossible_options_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=name):
-        replace(BRIEF, **{name: -1})
+        ReinforceOptions(**{**asdict(BRIEF), name: -1})
