@@ -26,6 +26,7 @@ import torch
 from torch import nn
 
 from pipeline.purify.checkpoint import load_checkpoint, save_checkpoint
+from pipeline.purify.pin import NoPurification, Pin
 from pipeline.robustness.faces import FacePack
 from training.adversarial_loss import apart, inner_attack, neighbourhood
 from training.bank import TeacherBank
@@ -101,6 +102,7 @@ class AdversarialStage:
         purifier: Before it; not trained.
         bank: What the teacher says.
         pack: The photographs.
+        embedder: Model id of the weights that the student starts from and the teacher has.
         options: The recipe.
         checkpoint: Where the state is kept and taken from, ``None`` for nowhere.
         device: Where `student` and `purifier` are.
@@ -109,10 +111,11 @@ class AdversarialStage:
     def __init__(
         self,
         student: nn.Module,
-        purifier: nn.Module,
+        purifier: NoPurification | Pin,
         bank: TeacherBank,
         pack: FacePack,
         *,
+        embedder: str,
         options: AdversarialOptions,
         checkpoint: Path | None,
         device: torch.device,
@@ -120,6 +123,12 @@ class AdversarialStage:
         self._network = Behind(purifier.requires_grad_(False), student).eval()
         self._student = student.requires_grad_(True)
         self._bank, self._pack, self._options = bank, pack, options
+        self._made_with = {
+            **asdict(options),
+            "embedder": embedder,
+            "purifier": purifier.purifier_id,
+            "photographs": pack.digest(bank.rows.tolist()),
+        }
         self._checkpoint, self._device = checkpoint, device
         rate, decay = options.learning_rate, options.weight_decay
         self._optimiser = torch.optim.AdamW(student.parameters(), rate, weight_decay=decay)
@@ -152,10 +161,10 @@ class AdversarialStage:
                 "averaged": self.averaged,
                 "optimiser": self._optimiser.state_dict(),
             }
-            save_checkpoint(self._checkpoint, state, asdict(self._options))
+            save_checkpoint(self._checkpoint, state, self._made_with)
 
     def _resume(self) -> None:
-        state = load_checkpoint(self._checkpoint, asdict(self._options)) if self._checkpoint else None
+        state = load_checkpoint(self._checkpoint, self._made_with) if self._checkpoint else None
         if state is not None:
             self._step = int(state["step"])
             self._student.load_state_dict(state["student"])

@@ -89,12 +89,14 @@ class Surrogates:
 class AttackPool:
     """The pieces for some embedders, in a folder.
 
+    Names of files say what a piece was made with, so that other photographs or weights make other pieces.
+
     Args:
         folder: Where they are kept, so that making them can be interrupted.
         pack: The photographs.
         people: Who may be used.
-        networks: Embedders by name, that are attacked.
-        surrogates: What half of the attackers put before them.
+        networks: Embedders by model id, that are attacked.
+        surrogates: What half of the attackers put before them; fitted to the photographs of `people`.
         options: See there.
         device: Where `networks` are.
     """
@@ -113,6 +115,7 @@ class AttackPool:
         self._folder, self._pack, self._people = folder, pack, people
         self._networks, self._surrogates = dict(networks), surrogates
         self._options, self._device = options, device
+        self.photographs = pack.digest(people.rows)
 
     def make(self) -> Iterator[int]:
         """Make what is not there yet; yields how many pieces are done, of all embedders together.
@@ -134,16 +137,20 @@ class AttackPool:
         """How many pieces there will be."""
         return len(self._networks) * self._options.pieces
 
+    @property
+    def recipe(self) -> str:
+        """Budgets, steps and seed."""
+        options = self._options
+        budget = f"{options.budget_min_255:g}-{options.budget_max_255:g}"
+        return f"{budget}x{options.attack_steps}-s{options.seed}"
+
     def piece(self, name: str, number: int) -> Piece:
         """One that was made; even numbers are T2a, odd ones T2b."""
         tensors = load_file(self._path(name, number))
         return Piece(tensors["attacked"], tensors["reference"], tensors["genuine"].bool())
 
     def _path(self, name: str, number: int) -> Path:
-        options = self._options
-        budget = f"{options.budget_min_255:g}-{options.budget_max_255:g}"
-        made = f"{name}-{budget}x{options.attack_steps}-s{options.seed}"
-        return self._folder / f"{made}-{number:05d}.safetensors"
+        return self._folder / f"{name}-{self.recipe}-{self.photographs}-{number:05d}.safetensors"
 
     def _attack(self, name: str, number: int) -> Piece:
         options = self._options

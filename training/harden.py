@@ -68,7 +68,14 @@ def harden(given: argparse.Namespace, bar: Bar) -> ModelCard:
     checkpoint = given.out / f"{given.name}.checkpoint"
     student = load_network(start).to(device)
     stage = AdversarialStage(
-        student, purifier, bank, pack, options=options, checkpoint=checkpoint, device=device
+        student,
+        purifier,
+        bank,
+        pack,
+        embedder=start.card.model_id,
+        options=options,
+        checkpoint=checkpoint,
+        device=device,
     )
     task = bar.add_task("adversarial stage", total=options.steps, completed=stage.step)
     for progress in stage.run():

@@ -33,6 +33,11 @@ class People:
                 "a folder for each person, or names like Name_0001.jpg"
             )
 
+    @property
+    def rows(self) -> list[int]:
+        """Of every photograph that may be used."""
+        return list(self._rows)
+
     def name(self, row: int) -> str:
         """Who is on the photograph of a row."""
         return self._name[row]

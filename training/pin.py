@@ -71,7 +71,7 @@ class PinTraining:
 
     Args:
         pin: Purifier with an :class:`AdaptiveWiener`; its network is trained in place.
-        networks: Embedders by name, frozen; steps take turns.
+        networks: Embedders by model id, frozen; steps take turns.
         pool: Attacked faces, made already.
         pieces: How many the pool has of each embedder.
         pack: The photographs.
@@ -137,7 +137,13 @@ class PinTraining:
             save_checkpoint(self._checkpoint, state, self._made_with())
 
     def _made_with(self) -> dict[str, object]:
-        return {**asdict(self._options), "embedders": ", ".join(self._networks), "pieces": self._pieces}
+        return {
+            **asdict(self._options),
+            "embedders": ", ".join(self._networks),
+            "attacked faces": self._pool.recipe,
+            "pieces": self._pieces,
+            "photographs": self._pool.photographs,
+        }
 
     def _resume(self) -> None:
         state = load_checkpoint(self._checkpoint, self._made_with()) if self._checkpoint else None

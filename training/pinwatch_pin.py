@@ -46,7 +46,7 @@ def train_pin(
     tell: Tell,
     report: Callable[[PinProgress], None],
 ) -> ModelCard:
-    """The whole recipe on the photographs `rows` of `pack`.
+    """The whole recipe on the photographs `rows` of `pack`, through `networks` by model id.
 
     Raises:
         UsageError: the photographs are too few.
@@ -118,8 +118,8 @@ def main(arguments: list[str] | None = None) -> int:
     device = torch.device(given.device)
     try:
         catalogue = Catalogue.load([given.models])
-        opened = {name: catalogue.open(name, ModelKind.EMBEDDER) for name in given.embedder}
-        networks = {name: load_network(model).to(device) for name, model in opened.items()}
+        opened = [catalogue.open(name, ModelKind.EMBEDDER) for name in given.embedder]
+        networks = {model.card.model_id: load_network(model).to(device) for model in opened}
         pack = load_faces(given.faces)
         with Bar(console=Console(stderr=True)) as bar:
             task = bar.add_task("starting", total=1)

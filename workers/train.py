@@ -89,12 +89,12 @@ def train_purifier(
     from training.pin import PinOptions
     from training.pinwatch_pin import train_pin
 
-    embedder = program.settings.embedder.name
-    network = load_network(program.catalogue().open(embedder, ModelKind.EMBEDDER)).to(device)
+    model = program.catalogue().open(program.settings.embedder.name, ModelKind.EMBEDDER)
+    network = load_network(model).to(device)
     return train_pin(
         pack,
         rows,
-        {embedder: network},
+        {model.card.model_id: network},
         work,
         pool_options=PoolOptions(examples=recipe.examples, seed=seed),
         options=PinOptions(steps=recipe.steps, clean_weight=recipe.clean_weight, seed=seed),

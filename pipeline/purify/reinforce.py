@@ -7,6 +7,7 @@ are ours.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -140,7 +141,7 @@ def train_paper(
     device = next(selector.parameters()).device
     mean_face = scaled(mean.to(device))
     stages = (_denoising(selector, options), _selection(selector, basis, mean_face, options))
-    made_with = _made_with(selector, len(luma), options)
+    made_with = _made_with(selector, luma, options)
     start = (0, 0)
     if checkpoint is not None and (state := load_checkpoint(checkpoint, made_with)) is not None:
         start = (state["stage"], state["epoch"])
@@ -155,11 +156,12 @@ def train_paper(
     return _run(stages, start, luma.to(device), options, keep)
 
 
-def _made_with(selector: PaperSelector, pictures: int, options: ReinforceOptions) -> dict[str, object]:
+def _made_with(selector: PaperSelector, luma: torch.Tensor, options: ReinforceOptions) -> dict[str, object]:
     made_with: dict[str, object] = asdict(options)
     del made_with["epochs"]  # more of them may be asked for later
     weights = sum(tensor.numel() for tensor in selector.parameters())
-    return {**made_with, "pictures": pictures, "weights": weights}
+    pictures = hashlib.sha256(luma.cpu().numpy().tobytes()).hexdigest()[:12]
+    return {**made_with, "pictures": len(luma), "checksum of the pictures": pictures, "weights": weights}
 
 
 def _run(

@@ -6,6 +6,7 @@ smaller than what JPEG changes; those of people who train may be JPEG, which mak
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,14 @@ class FacePack:
         if crop_bgr is None or crop_bgr.shape != (CROP_SIZE_PX, CROP_SIZE_PX, 3):
             raise UsageError(f"the crop of {self.photos[row]} is damaged: pack the faces again")
         return cv2.cvtColor(crop_bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+    def digest(self, rows: Iterable[int]) -> str:
+        """Of the crops in `rows`, their names and their places: equal only where all of these are."""
+        digest = hashlib.sha256()
+        for row in rows:
+            encoded = self.encoded[row]
+            digest.update(f"{row} {self.photos[row]} {len(encoded)}\n".encode() + encoded)
+        return digest.hexdigest()[:12]
 
     def batch(self, rows: Sequence[int]) -> torch.Tensor:
         """float32 (N, 3, 112, 112) RGB 0..255."""

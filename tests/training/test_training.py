@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import nn
 
 from pipeline.errors import UsageError
 from pipeline.purify.pin import NoPurification, Pin
-from pipeline.robustness.faces import FacePack
+from pipeline.robustness.faces import FacePack, encode_crop
 from pipeline.robustness.protocol import Split, person_of
 from tests.toys import ToyEmbedder, toy_photo
 from training.adversarial import AdversarialOptions, AdversarialStage
@@ -46,22 +47,31 @@ def make_pin(pack: FacePack) -> Pin:
     return pin.eval()
 
 
-def make_pool(pack: FacePack, folder: Path, pin: Pin) -> AttackPool:
+def other_photograph(pack: FacePack) -> FacePack:
+    """The same people and names; on the first photograph of those who train is another picture."""
+    encoded = list(pack.encoded)
+    encoded[rows_of(pack)[0]] = encode_crop(toy_photo(0, 99))
+    return replace(pack, encoded=tuple(encoded))
+
+
+def make_pool(pack: FacePack, folder: Path, pin: Pin, embedder: str = "toy") -> AttackPool:
     basis = pin.luma_basis
     surrogates = Surrogates(pin.mean, basis)  # type: ignore[arg-type]
-    networks = {"toy": toy_embedder()}
+    networks = {embedder: toy_embedder()}
     return AttackPool(
         folder, pack, people_of(pack), networks, surrogates=surrogates, options=POOL, device=CPU
     )
 
 
-def training(pack: FacePack, folder: Path, options: PinOptions, checkpoint: Path | None) -> PinTraining:
+def training(
+    pack: FacePack, folder: Path, options: PinOptions, checkpoint: Path | None, embedder: str = "toy"
+) -> PinTraining:
     pin = make_pin(pack)
-    pool = make_pool(pack, folder, pin)
+    pool = make_pool(pack, folder, pin, embedder)
     assert list(pool.make())[-1] == pool.total == 2
     return PinTraining(
         pin,
-        {"toy": toy_embedder()},
+        {embedder: toy_embedder()},
         pool,
         POOL.pieces,
         pack=pack,
@@ -81,6 +91,23 @@ def test_the_pool_is_within_its_budgets_and_made_once(pack: FacePack, tmp_path: 
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     list(pool.make())
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_other_photographs_or_weights_make_another_pool(pack: FacePack, tmp_path: Path) -> None:
+    pin = make_pin(pack)
+    list(make_pool(pack, tmp_path, pin).make())
+    first = {path.name for path in tmp_path.iterdir()}
+    list(make_pool(other_photograph(pack), tmp_path, pin).make())
+    list(make_pool(pack, tmp_path, pin, "toy@2").make())
+    assert len({path.name for path in tmp_path.iterdir()}) == 3 * len(first)
+
+
+def test_a_digest_is_of_names_places_and_crops(pack: FacePack) -> None:
+    rows = rows_of(pack)
+    assert pack.digest(rows) == replace(pack).digest(rows)
+    renamed = replace(pack, photos=("Somebody_0001", *pack.photos[1:]))
+    others = [renamed.digest(rows), other_photograph(pack).digest(rows), pack.digest(rows[1:])]
+    assert len({pack.digest(rows), *others}) == 4
 
 
 def test_the_inner_attack_keeps_each_rows_budget_and_helps_the_attacker(pack: FacePack) -> None:
@@ -128,15 +155,33 @@ def test_a_checkpoint_of_another_recipe_is_refused(pack: FacePack, tmp_path: Pat
     training(pack, tmp_path / "pool", PinOptions(steps=6), tmp_path / "state").keep()
     with pytest.raises(UsageError, match="steps"):
         training(pack, tmp_path / "pool", PinOptions(steps=7), tmp_path / "state")
+    with pytest.raises(UsageError, match="photographs"):
+        training(other_photograph(pack), tmp_path / "pool", PinOptions(steps=6), tmp_path / "state")
+    with pytest.raises(UsageError, match="embedders 'toy@2'"):
+        training(pack, tmp_path / "pool", PinOptions(steps=6), tmp_path / "state", "toy@2")
 
 
-def adversarial(pack: FacePack, checkpoint: Path | None, views: int = 48) -> AdversarialStage:
+def adversarial(
+    pack: FacePack,
+    checkpoint: Path | None,
+    views: int = 48,
+    *,
+    embedder: str = "toy",
+    purifier: NoPurification | Pin | None = None,
+) -> AdversarialStage:
     options = AdversarialOptions(
         views=views, batch=12, budget_max_255=16.0, attack_steps=2, last_attack_steps=2, learning_rate=2e-3
     )
     bank = make_bank(toy_embedder(), pack, CPU)
     return AdversarialStage(
-        ToyEmbedder(), NoPurification(), bank, pack, options=options, checkpoint=checkpoint, device=CPU
+        ToyEmbedder(),
+        purifier or NoPurification(),
+        bank,
+        pack,
+        embedder=embedder,
+        options=options,
+        checkpoint=checkpoint,
+        device=CPU,
     )
 
 
@@ -156,6 +201,16 @@ def test_the_adversarial_stage_goes_on_where_it_was(pack: FacePack, tmp_path: Pa
     list(resumed.run())
     for name, value in whole.averaged.items():
         assert torch.equal(value, resumed.averaged[name]), name
+
+
+def test_the_adversarial_stage_goes_on_with_what_it_began_with(pack: FacePack, tmp_path: Path) -> None:
+    adversarial(pack, tmp_path / "state").keep()
+    with pytest.raises(UsageError, match="photographs"):
+        adversarial(other_photograph(pack), tmp_path / "state")
+    with pytest.raises(UsageError, match="embedder 'toy@2'"):
+        adversarial(pack, tmp_path / "state", embedder="toy@2")
+    with pytest.raises(UsageError, match="purifier 'pinwatch'"):
+        adversarial(pack, tmp_path / "state", purifier=make_pin(pack))
 
 
 def test_the_bank_knows_who_is_somebody_else(pack: FacePack) -> None:

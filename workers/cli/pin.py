@@ -204,7 +204,7 @@ def _check_name(name: str, taken: Collection[str]) -> None:
     if name in taken:
         raise UsageError(
             f"there is a model called {name!r} already: choose another --name, "
-            "or delete its files and its card first"
+            f"or delete its files, its card and, if it was trained, the folder {name}.work first"
         )
 
 

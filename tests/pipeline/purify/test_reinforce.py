@@ -170,6 +170,8 @@ def test_another_training_does_not_go_on_from_it(faces: Faces, tmp_path: Path) -
         train_paper(wider, faces.luma, faces.mean, faces.basis, BRIEF, checkpoint=checkpoint)
     with pytest.raises(UsageError, match="pictures 23"):
         train_paper(tiny, faces.luma[1:], faces.mean, faces.basis, BRIEF, checkpoint=checkpoint)
+    with pytest.raises(UsageError, match="checksum of the pictures"):
+        train_paper(tiny, faces.luma.flip(0), faces.mean, faces.basis, BRIEF, checkpoint=checkpoint)
 
 
 def test_what_does_not_go_together_is_refused(faces: Faces) -> None:

@@ -94,9 +94,14 @@ def test_train_makes_a_purifier_that_loads_and_goes_on_where_it_stopped(
     (folder / "office.card.yaml").unlink()
     run(*arguments)
     assert (folder / "office.safetensors").read_bytes() == first
-    with pytest.raises(UsageError, match="office"):
-        run(*arguments)
     assert json.loads(run("pin", "info", "office", "--json").stdout)["selector"] == "pinwatch"
+    with pytest.raises(UsageError, match=r"the folder office\.work"):
+        run(*arguments)
+    for name in ("office.safetensors", "office.card.yaml"):
+        (folder / name).unlink()
+    shutil.rmtree(people / sorted(path.name for path in people.iterdir())[0])
+    with pytest.raises(UsageError, match="photographs"):
+        run(*arguments)
 
 
 def test_the_published_recipe_asks_for_more_faces_than_components(run: Run, people: Path) -> None:
