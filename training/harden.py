@@ -43,7 +43,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     recipe = parser.add_argument_group("recipe")
     for option in fields(AdversarialOptions):
         name = "--" + option.name.replace("_", "-")
-        recipe.add_argument(name, type=type(option.default), default=option.default)
+        kind = int if option.default is None else type(option.default)
+        recipe.add_argument(name, type=kind, default=option.default)
     return parser.parse_args(arguments)
 
 
@@ -89,7 +90,7 @@ def harden(given: argparse.Namespace, bar: Bar) -> ModelCard:
 
 def _save(start: ModelCard, stage: AdversarialStage, given: argparse.Namespace, faces: int) -> ModelCard:
     path = given.out / f"{given.name}.pt"
-    weights = {name: value.cpu().contiguous() for name, value in stage.averaged.items()}
+    weights = {name: value.cpu().contiguous() for name, value in stage.weights.items()}
     try:
         part = path.with_suffix(".part")
         torch.save(weights, part)
@@ -99,7 +100,7 @@ def _save(start: ModelCard, stage: AdversarialStage, given: argparse.Namespace, 
             name=given.name,
             source="python -m training.harden",
             description=f"{start.name}, {stage.step} steps of the adversarial stage behind {given.purifier}, "
-            f"on {faces} photographs.",
+            f"on {faces} photographs; {stage.choice}.",
             files=(file,),
             thresholds=(),
         )

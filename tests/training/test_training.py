@@ -15,6 +15,7 @@ from pipeline.purify.pin import NoPurification, Pin
 from pipeline.robustness.faces import FacePack, encode_crop
 from pipeline.robustness.protocol import Split, person_of
 from tests.toys import ToyEmbedder, toy_photo
+from training import harden
 from training.adversarial import AdversarialOptions, AdversarialStage
 from training.adversarial_loss import apart, inner_attack, neighbourhood
 from training.attack_pool import PIECE, AttackPool, PoolOptions, Surrogates
@@ -22,6 +23,7 @@ from training.bank import TeacherBank, make_bank
 from training.fit_adaptive import untrained_pin
 from training.people import People
 from training.pin import PinOptions, PinProgress, PinTraining
+from training.selection import Selection, can_select
 from training.views import nuisance, view_batch
 
 CPU = torch.device("cpu")
@@ -168,9 +170,17 @@ def adversarial(
     *,
     embedder: str = "toy",
     purifier: NoPurification | Pin | None = None,
+    select_every: int = 0,
 ) -> AdversarialStage:
     options = AdversarialOptions(
-        views=views, batch=12, budget_max_255=16.0, attack_steps=2, last_attack_steps=2, learning_rate=2e-3
+        views=views,
+        batch=12,
+        budget_max_255=16.0,
+        attack_steps=2,
+        last_attack_steps=2,
+        learning_rate=2e-3,
+        select_every=select_every,
+        select_pairs=4,
     )
     bank = make_bank(toy_embedder(), pack, CPU)
     return AdversarialStage(
@@ -201,6 +211,82 @@ def test_the_adversarial_stage_goes_on_where_it_was(pack: FacePack, tmp_path: Pa
     list(resumed.run())
     for name, value in whole.averaged.items():
         assert torch.equal(value, resumed.averaged[name]), name
+
+
+class Scripted:
+    """In place of the attacks on fold 4: what is withstood, in order."""
+
+    pairs = 4
+
+    def __init__(self, *withstood: float) -> None:
+        self._left = list(withstood)
+
+    def withstood(self, student: nn.Module) -> float:
+        assert not any(weight.requires_grad for weight in student.parameters())
+        return self._left.pop(0)
+
+
+def scripted(stage: AdversarialStage, *withstood: float) -> AdversarialStage:
+    stage._selection = Scripted(*withstood)  # type: ignore[assignment]
+    return stage
+
+
+def test_the_weights_that_withstand_most_are_kept(pack: FacePack) -> None:
+    """Four steps, of which the second is the best, and the fourth no better than that."""
+    whole = scripted(adversarial(pack, None, select_every=1), 0.2, 0.8, 0.4, 0.8)
+    averaged = [
+        {name: value.clone() for name, value in whole.averaged.items()} for _ in whole.run(report_every=1)
+    ]
+    assert len(averaged) == 4
+    assert all(torch.equal(value, averaged[1][name]) for name, value in whole.weights.items())
+    assert not all(torch.equal(value, averaged[3][name]) for name, value in whole.weights.items())
+    assert "step 2, with which 80.0% of 4 pairs of fold 4 withstand apgd-10x1 at 2/255" in whole.choice
+
+
+def test_a_stopped_stage_remembers_the_best_weights(pack: FacePack, tmp_path: Path) -> None:
+    stopped = scripted(adversarial(pack, tmp_path / "state", select_every=1), 0.8, 0.4)
+    next(iter(stopped.run(report_every=2)))
+    stopped.keep()
+    resumed = scripted(adversarial(pack, tmp_path / "state", select_every=1), 0.1, 0.1)
+    list(resumed.run())
+    assert resumed.selected is not None
+    assert (resumed.selected.step, resumed.selected.accuracy) == (1, 0.8)
+    assert all(torch.equal(value, stopped.weights[name]) for name, value in resumed.weights.items())
+
+
+class Blurring(nn.Module):
+    """Takes away whatever is small, and so most of a perturbation."""
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        return nn.functional.avg_pool2d(crops, 9, 1, 4, count_include_pad=False)
+
+
+def test_selection_attacks_fold_4_through_purifier_and_student(pack: FacePack) -> None:
+    bare, blurred = (
+        Selection(pack, purifier, pairs=50, seed=0, device=CPU) for purifier in (NoPurification(), Blurring())
+    )
+    assert bare.pairs == 15, "the fold has 18 genuine pairs and 15 impostors"
+    assert bare.withstood(toy_embedder()) < 0.3
+    assert blurred.withstood(toy_embedder()) > 0.7
+    assert can_select(pack)
+    assert not can_select(replace(pack, pairs=tuple(pair for pair in pack.pairs if pair.same)))
+
+
+def test_selection_is_a_tenth_of_the_steps_unless_said_otherwise() -> None:
+    options = AdversarialOptions(views=6400, batch=64)
+    assert (options.steps, options.selection_interval) == (100, 10)
+    assert replace(options, select_every=7).selection_interval == 7
+    command = ["--faces", "faces.npz", "--models", "m", "--purifier", "pin", "--out", "o"]
+    assert harden.parse(command).select_every is None
+    assert harden.parse([*command, "--select-every", "7"]).select_every == 7
+
+
+def test_without_pairs_of_fold_4_the_last_weights_are_taken(pack: FacePack) -> None:
+    stage = adversarial(replace(pack, pairs=()), None, select_every=2)
+    list(stage.run())
+    assert all(torch.equal(value, stage.averaged[name]) for name, value in stage.weights.items())
+    assert stage.choice == "the last averaged weights, for want of pairs of fold 4 to select by"
+    assert adversarial(pack, None).choice == "the last averaged weights"
 
 
 def test_the_adversarial_stage_goes_on_with_what_it_began_with(pack: FacePack, tmp_path: Path) -> None:
