@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.errors import PinwatchError
 from pipeline.robustness.plan import PLANS
@@ -50,11 +50,14 @@ def parse(arguments: list[str] | None) -> Request:
 def main(arguments: list[str] | None = None) -> int:
     """0, 1 where a sanity gate did not hold, or the error's exit code."""
     request = parse(arguments)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task("starting", total=None)
-            gates = run(request, lambda message: bar.update(task, description=message))
+            gates = run(
+                request,
+                lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+            )
     except PinwatchError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -28,8 +28,8 @@ NOISE_BUDGET_255 = 4.0
 NEARLY_ALL = 0.95
 SHARE_FOUND_DIRECTLY = 0.98
 NOISE_COSTS_AT_MOST = 0.1
-ROWS = 16
-"""That are attacked; enough to see whether attacks work at all."""
+ROWS = 8
+"""That are attacked with each goal; enough to see whether attacks work at all."""
 
 GRADIENT_ROWS = 4
 _SLACK = 0.02

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from pipeline.embed.load import load_network
 from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelKind
 from pipeline.purify.load import load_purifier, sampling
+from pipeline.purify.selector import SelectorKind
 from pipeline.robustness.controls import CONTROLS, SURROGATES, Controls
 from pipeline.robustness.defence import Defence
 from pipeline.robustness.evaluate import Evaluated, Evaluation
@@ -22,10 +24,14 @@ from pipeline.robustness.gates import Gate, adaptive_without_defence, check, che
 from pipeline.robustness.plan import PLANS
 from pipeline.robustness.protocol import Split
 from pipeline.robustness.results import Result, add_results, read_results
-from pipeline.robustness.threat import Goal
+from pipeline.robustness.steps import steps_of
 from pipeline.robustness.trial import Trial
 
 SAMPLED = "+sampled"
+_CAN_SAMPLE = f"pin_{SelectorKind.PAPER}"
+
+Tell = Callable[[str, int, int], None]
+"""Told what is done next, how many steps were done before, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class Request:
         return " ".join(["pinwatch robustness run", *parts, f"--plan {self.plan}", f"--split {self.split}"])
 
 
-def run(request: Request, tell: Callable[[str], None] = lambda message: None) -> list[Gate]:
+def run(request: Request, tell: Tell = lambda what, done, total: None) -> list[Gate]:
     """Evaluate, add the records to `request.out` defence by defence, and check the harness.
 
     Returns:
@@ -80,8 +86,11 @@ def run(request: Request, tell: Callable[[str], None] = lambda message: None) ->
     """
     device = torch.device(request.device)
     catalogue = Catalogue.load(list(request.models))
+    _check_names(request, catalogue)
     pack = load_faces(request.faces)
     controls = Controls(pack, request.work / "controls")
+    surrogates = request.surrogates or SURROGATES
+    made = itertools.count()
 
     def embedder(name: str) -> nn.Module:
         return load_network(catalogue.open(name, ModelKind.EMBEDDER)).to(device)
@@ -89,42 +98,71 @@ def run(request: Request, tell: Callable[[str], None] = lambda message: None) ->
     def purifier(name: str) -> nn.Module:
         if name.endswith(SAMPLED):
             return sampling(purifier(name.removesuffix(SAMPLED)), PLANS[request.plan].seed)
+        tell(f"making {name}", next(made), len(surrogates) + len(request.defences))
         if name in CONTROLS:
             return controls.get(name).to(device)
-        if name not in {card.name for card in catalogue.cards(ModelKind.PURIFIER)}:
-            raise UsageError(
-                f"there is no defence {name!r}: neither a purifier's card nor one of the controls "
-                f"{', '.join(CONTROLS)}"
-            )
         return load_purifier(catalogue.open(name, ModelKind.PURIFIER)).to(device)
 
     network = embedder(request.embedder)
     evaluation = Evaluation(
         plan=PLANS[request.plan],
         pack=pack,
-        surrogates={name: purifier(name) for name in request.surrogates or SURROGATES},
+        surrogates={name: purifier(name) for name in surrogates},
         others={name: embedder(name) for name in request.transfer},
         store=ExampleStore(request.work),
         device=device,
         command=request.command,
         split=request.split,
-        tell=tell,
     )
     defences = [Defence(name, request.embedder, purifier(name), network) for name in request.defences]
+    trials = evaluation.trials()
+    total = sum(_steps(evaluation, defence) + len(trials) for defence in defences)
+    told = itertools.count()
+    evaluation = replace(evaluation, tell=lambda what: tell(what, next(told), total))
     gates: list[Gate] = []
-    dodging = next(trial for trial in evaluation.trials() if trial.goal is Goal.DODGE)
     for evaluated in evaluation.run(defences):
         add_results(request.out, evaluated.results)
-        gates += _gates(evaluation, evaluated, dodging)
+        for trial in trials:
+            gates += _gates(evaluation, evaluated, trial)
+    tell("reading the records", total, total)
     return [*gates, *_read_gates(request, read_results(request.out))]
 
 
+def _check_names(request: Request, catalogue: Catalogue) -> None:
+    """Whether there is everything that is named: before surrogates are fitted, which takes minutes."""
+    for name in request.defences:
+        _check_purifier("defence", name, catalogue)
+    for name in request.surrogates:
+        _check_purifier("surrogate", name, catalogue)
+    for name in (request.embedder, *request.transfer):
+        catalogue.open(name, ModelKind.EMBEDDER)
+
+
+def _check_purifier(what: str, name: str, catalogue: Catalogue) -> None:
+    cards = {card.name: card.architecture for card in catalogue.cards(ModelKind.PURIFIER)}
+    plain = name.removesuffix(SAMPLED)
+    if plain not in CONTROLS and plain not in cards:
+        raise UsageError(
+            f"there is no {what} {name!r}: neither a purifier's card nor one of the controls "
+            f"{', '.join(CONTROLS)}"
+        )
+    if plain != name and cards.get(plain) != _CAN_SAMPLE:
+        raise UsageError(f"{what} {name!r}: only purifiers of the kind paper can sample their masks")
+    if plain not in CONTROLS:
+        catalogue.open(plain, ModelKind.PURIFIER)
+
+
+def _steps(evaluation: Evaluation, defence: Defence) -> int:
+    return steps_of(evaluation.plan, defence, evaluation.transferred(defence))
+
+
 def _gates(evaluation: Evaluation, evaluated: Evaluated, trial: Trial) -> list[Gate]:
+    """Those of one goal, which is part of their names."""
     defence, plan = evaluated.defence, evaluation.plan
-    evaluation.tell(f"{defence.embedder}+{defence.name}: sanity gates")
+    evaluation.tell(f"{defence.embedder}+{defence.name}: sanity gates, {trial.goal}")
     steps, seed, device = plan.adaptive_steps, plan.seed, evaluation.device
     found = check(defence, trial, evaluated.threshold, steps=steps, seed=seed, device=device)
-    return [Gate(f"{defence.name}: {gate.name}", gate.held, gate.detail) for gate in found]
+    return [Gate(f"{defence.name}, {trial.goal}: {gate.name}", gate.held, gate.detail) for gate in found]
 
 
 def _read_gates(request: Request, results: Sequence[Result]) -> list[Gate]:

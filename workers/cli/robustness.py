@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from pipeline.robustness.frontier import Frontier
     from pipeline.robustness.results import Result
 
+# Written out, since they are defined where torch is imported, and `--help` does without.
+PLAN_NAMES = ("full", "small", "small-transfer", "small-white-box", "small-adaptive", "smoke")
+CONTROL_NAMES = (
+    "none",
+    *("eigen-2500", "eigen-1500", "eigen-800", "eigen-400"),
+    *("threshold-0.1", "threshold-0.2"),
+    *("wiener-0.01", "wiener-0.05", "wiener-0.1", "wiener-0.2"),
+    *("2dpca-800", "2dpca-400"),
+    *("dct-800", "dct-300"),
+)
+
 SOURCE_TREE = Path(__file__).resolve().parents[2]
 """Where the program lies; in a checkout, with the results that are kept in it."""
 
@@ -200,16 +211,23 @@ def run(
     faces: Annotated[Path, typer.Option(metavar="FILE", help="From `pinwatch robustness pack`.")],
     defence: Annotated[
         list[str],
-        typer.Option(metavar="NAME", help="Purifier's card, or a control (see the error for a wrong one)."),
+        typer.Option(
+            metavar="NAME",
+            help=f"Purifier's card (CARD+sampled: of the kind paper, sampling its masks), or a control: "
+            f"{', '.join(CONTROL_NAMES)}. Several times for several.",
+        ),
     ],
     transfer: Annotated[
         list[str] | None, typer.Option(metavar="CARD", help="Embedder that T1 attacks through.")
     ] = None,
     surrogate: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Control that T2b attacks through; default the usual ones."),
+        typer.Option(
+            metavar="NAME",
+            help="Control or purifier's card that T2b attacks through; default the usual controls.",
+        ),
     ] = None,
-    plan: Annotated[str, typer.Option(help="How much: smoke, small or full.")] = "small",
+    plan: Annotated[str, typer.Option(help=f"How much: {', '.join(PLAN_NAMES)}.")] = "small",
     split: Annotated[str, typer.Option(help="Who is attacked: score, or select while choosing.")] = "score",
     out: Annotated[Path, typer.Option(metavar="FILE", help="Records, added to.")] = Path("results.jsonl"),
     work: Annotated[
@@ -245,7 +263,10 @@ def run(
     )
     with progress() as bar:
         task = bar.add_task("starting", total=None)
-        gates = evaluate(request, lambda message: bar.update(task, description=message))
+        gates = evaluate(
+            request,
+            lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+        )
     for gate in gates:
         console.print(f"{'held' if gate.held else 'FAILED'}: {gate.name}: {gate.detail}", markup=False)
     if not all(gate.held for gate in gates):

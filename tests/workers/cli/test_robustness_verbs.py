@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 from typer.testing import Result as Ran
 
 from pipeline.errors import StorageError, UsageError
+from pipeline.robustness.controls import CONTROLS
 from pipeline.robustness.detection_rates import SUBFOLDER, DetectionRate, TakenOff, add_rates
+from pipeline.robustness.plan import PLANS
 from pipeline.robustness.protocol import Split
 from pipeline.robustness.results import CLEAN, FIELDS, WORST, Result, read_results, write_results
 from pipeline.robustness.threat import Goal, ThreatModel
@@ -183,6 +186,15 @@ def test_what_cannot_be_done_is_named(run: Run, results: Path, tmp_path: Path) -
         run("report", "--results", results, "--out", tmp_path / "nowhere" / "report.md")
     with pytest.raises(UsageError, match="holds no results"):
         run("report", "--results", tmp_path)
+
+
+def test_help_of_run_names_every_plan_and_control() -> None:
+    assert tuple(PLANS) == robustness.PLAN_NAMES
+    assert CONTROLS == robustness.CONTROL_NAMES
+    command = get_command(robustness.app).commands["run"]  # type: ignore[attr-defined]
+    help_of = {option.name: option.help for option in command.params}
+    assert all(name in help_of["plan"] for name in PLANS)
+    assert all(name in help_of["defence"] for name in CONTROLS)
 
 
 def test_the_results_of_the_source_tree_are_the_default(tmp_path: Path) -> None:
