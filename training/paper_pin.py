@@ -67,7 +67,7 @@ def train_paper_pin(
         description=f"PIN as published, {components} eigenfaces, lambda {options.penalty:g}, "
         f"{options.epochs} epochs of {'its exact gradient' if options.exact else 'REINFORCE'} on {len(rows)} "
         "photographs; mask at each face's own mean.",
-        source="trained with `pinwatch pin train --selector paper`",
+        source=f"trained with `{work.command} --selector paper`",
         licence=work.licence,
         options={
             "keep": components,

@@ -85,7 +85,7 @@ def train_pin(
         SelectorKind.PINWATCH,
         description=f"PIN with gains estimated for each face, {basis.count} separable components; trained on "
         f"{len(rows)} photographs, {options.steps} steps, through {', '.join(networks)}.",
-        source="trained with `pinwatch pin train`",
+        source=f"trained with `{work.command}`",
         licence=work.licence,
         options={"keep": basis.count, "chroma_keep": pin.chroma_count},
     )
@@ -127,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
                 pack,
                 pack.rows_of(Split.TRAIN),
                 networks,
-                Work(given.out, given.name, given.licence),
+                Work(given.out, given.name, given.licence, command_of(given)),
                 pool_options=PoolOptions(**_chosen(given, PoolOptions)),
                 options=PinOptions(**_chosen(given, PinOptions)),
                 device=device,
@@ -145,6 +145,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _chosen(given: argparse.Namespace, options: type[PoolOptions] | type[PinOptions]) -> dict[str, Any]:
     return {option.name: getattr(given, option.name) for option in fields(options)}
+
+
+def command_of(given: argparse.Namespace) -> str:
+    """What repeats this on the same photographs, without the folders of one machine."""
+    chosen = {
+        option.name: getattr(given, option.name)
+        for group in (PoolOptions, PinOptions)
+        for option in fields(group)
+        if getattr(given, option.name) != option.default
+    }
+    parts = [f"--embedder {name}" for name in given.embedder]
+    parts += [f"--{name.replace('_', '-')} {value}" for name, value in chosen.items()]
+    return " ".join(["python -m training.pinwatch_pin", *parts])
 
 
 def describe(progress: PinProgress) -> str:

@@ -20,11 +20,13 @@ class Work:
         out: Folder of ``NAME.safetensors`` and its card, and of a folder of intermediate files.
         name: The card's name.
         licence: Of the weights: that of the photographs.
+        command: What makes them, for the card.
     """
 
     out: Path
     name: str
     licence: str = LICENCE
+    command: str = "pinwatch pin train"
 
     @property
     def folder(self) -> Path:

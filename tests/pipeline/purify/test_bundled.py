@@ -8,6 +8,7 @@ from pipeline.models import Catalogue, ModelKind, VerifiedModel
 from pipeline.purify.load import load_purifier
 from pipeline.seams import Purifier
 from tests.contracts.purifier import PurifierContract, noise_crops
+from training import pinwatch_pin
 
 
 def bundled() -> VerifiedModel:
@@ -25,6 +26,16 @@ def test_it_is_small_and_for_evaluation() -> None:
     assert model.main_path.stat().st_size < 1_000_000
     assert "evaluation" in model.card.licence
     assert (model.main_path.parent / "LICENCE.md").is_file()
+
+
+def test_its_card_names_the_command_that_made_it() -> None:
+    """It was trained through two embedders, which `pinwatch pin train` does not do."""
+    command = bundled().card.source.partition("`")[2].rstrip("`")
+    arguments = command.removeprefix("python -m training.pinwatch_pin ").split()
+    given = pinwatch_pin.parse([*arguments, "--faces", "faces.npz", "--models", "DIR", "--out", "DIR"])
+    assert pinwatch_pin.command_of(given) == command
+    assert all(name in bundled().card.description for name in given.embedder)
+    assert f"{given.steps} steps" in bundled().card.description
 
 
 def test_noise_is_taken_away_where_a_smooth_picture_is_left_alone() -> None:
