@@ -21,6 +21,7 @@ from pipeline.types import ByteArray, check_array
 _CHUNK = 256
 _EXACT_FACES_MAX = 4096  # up to here the matrix of all products between faces is small
 _MIN_FACES = 32
+_CPU = torch.device("cpu")
 
 
 class BasisKind(enum.StrEnum):
@@ -39,7 +40,8 @@ class FitOptions:
         components: How many luma components to keep.
         chroma_components: How many of them for the colour differences; ``None`` is a quarter.
         kind: Which basis.
-        seed: Of the randomised decomposition that large sets need; small ones are exact.
+        seed: Of the randomised decomposition that large sets need; small ones are exact. The same seed
+            gives the same basis on the same device.
     """
 
     components: int = 800
@@ -62,14 +64,19 @@ class FittedPin:
     explained: float
 
 
-def fit_pin(crops_rgb: Iterable[ByteArray], options: FitOptions) -> FittedPin:
+def fit_pin(crops_rgb: Iterable[ByteArray], options: FitOptions, device: torch.device = _CPU) -> FittedPin:
     """Fit mean and basis to aligned faces, uint8 (112, 112, 3) RGB each.
+
+    Args:
+        crops_rgb: Taken once.
+        options: What to fit.
+        device: Where the decomposition runs; the result is on the CPU.
 
     Raises:
         UsageError: too few faces for what was asked.
     """
     luma, mean = _luma_and_means(crops_rgb)
-    centred = luma - mean[0]
+    centred = (luma - mean[0]).to(device)
     _check_enough(len(luma), options)
     if options.kind is BasisKind.EIGEN:
         basis: PinBasis = fit_eigen(centred, options.components, options.seed)
@@ -79,7 +86,7 @@ def fit_pin(crops_rgb: Iterable[ByteArray], options: FitOptions) -> FittedPin:
         basis = fit_separable(centred, options.components)
     total = float(centred.double().square().sum()) / len(luma)
     explained = float(basis.variances.double().sum()) / max(total, 1e-12)
-    return FittedPin(mean, basis, len(luma), explained)
+    return FittedPin(mean, basis.cpu(), len(luma), explained)
 
 
 def fit_eigen(
@@ -108,7 +115,7 @@ def fit_separable(centred: torch.Tensor, components: int) -> SeparableBasis:
 
 def fit_dct(centred: torch.Tensor, components: int) -> SeparableBasis:
     """Products of cosines (DCT-II) instead of fitted vectors: a control that owes faces its order only."""
-    cosines = dct_matrix(SIDE)
+    cosines = dct_matrix(SIDE).to(centred.device)
     return _best_products(cosines, cosines, centred.double(), components)
 
 
@@ -125,7 +132,7 @@ def _best_products(
     rows: torch.Tensor, columns: torch.Tensor, faces: torch.Tensor, components: int
 ) -> SeparableBasis:
     """The pairs of a row and a column that explain float64 (N, 112, 112) the most."""
-    variances = torch.zeros(SIDE, SIDE, dtype=torch.float64)
+    variances = torch.zeros(SIDE, SIDE, dtype=torch.float64, device=faces.device)
     for chunk in torch.split(faces, _CHUNK):
         variances += (rows.T @ chunk @ columns).square().sum(0)
     best = variances.flatten().sort(descending=True, stable=True).indices[:components]
@@ -148,7 +155,7 @@ def _fix_signs(vectors: torch.Tensor) -> torch.Tensor:
 
 def _exact_components(faces: torch.Tensor, components: int) -> tuple[torch.Tensor, torch.Tensor]:
     """By way of the products between faces (Sirovich, Kirby, 1987): N x N instead of 12544 x 12544."""
-    products = torch.zeros(len(faces), len(faces), dtype=torch.float64)
+    products = torch.zeros(len(faces), len(faces), dtype=torch.float64, device=faces.device)
     for pixels in torch.split(faces, _CHUNK, dim=1):
         part = pixels.double()
         products += part @ part.T
@@ -166,7 +173,7 @@ def _exact_components(faces: torch.Tensor, components: int) -> tuple[torch.Tenso
 def _randomised_components(
     faces: torch.Tensor, components: int, seed: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[faces.device] if faces.is_cuda else []):
         torch.manual_seed(seed)
         rank = min(components + 64, *faces.shape)
         _, values, vectors = torch.svd_lowrank(faces, q=rank, niter=4)

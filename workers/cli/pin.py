@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +14,10 @@ import typer
 from rich.table import Table
 
 from pipeline.errors import UsageError
+from workers.build import Context
 from workers.cli.common import App, context, err, out, print_json, progress
 
 if TYPE_CHECKING:
-    from pipeline.seams import Detector
     from pipeline.types import ByteArray
 
 app = App(help="Fit and inspect purifiers (PIN).")
@@ -52,10 +54,14 @@ def fit(
 ) -> None:
     """Fit a purifier to the faces in a folder of photographs, and keep it in `DATA/models`.
 
-    Eigenfaces need more faces than components; the separable basis is as good with far fewer.
+    Eigenfaces need more faces than components; the separable basis is as good with far fewer. The faces
+    found are kept in `DATA/models/NAME.work` until the purifier is there: the same command again goes on
+    where it was stopped.
 
     Example: `pinwatch pin fit --faces photos/ --components 800 --name office`
     """
+    import torch
+
     from pipeline.models import sha256_of
     from pipeline.purify.fit import BasisKind, FitOptions, fit_pin, save_fitted
     from pipeline.purify.selector import SelectorKind
@@ -67,10 +73,14 @@ def fit(
     folder = program.settings.data / "models"
     _check_name(name, [card.name for card in program.catalogue().cards()])
     photos = _photographs(faces, size, seed)
-    crops = list(_aligned_crops(photos, program.photo_detector()))
-    fitted = fit_pin(crops, options)
+    kept = folder / f"{name}.work" / "crops"
+    crops = list(_aligned_crops(photos, program, kept))
+    with progress() as bar:
+        bar.add_task("fitting the basis", total=None)
+        fitted = fit_pin(crops, options, torch.device(program.device()))
     selection = {SelectorKind.THRESHOLD: {"level": level}, SelectorKind.WIENER: {"noise": noise}}
     card = save_fitted(fitted, folder, name, options, chosen, selection=selection.get(chosen))
+    _forget(kept)
     if json:
         path = folder / card.files[0].name
         print_json(
@@ -217,17 +227,24 @@ def _photographs(folder: Path, size: int, seed: int) -> list[Path]:
     return photos
 
 
-def _aligned_crops(photos: Sequence[Path], detector: Detector) -> Iterator[ByteArray]:
+def _aligned_crops(photos: Sequence[Path], program: Context, kept: Path) -> Iterator[ByteArray]:
     """The face nearest the middle of each photograph; says at the end how many gave none, and why."""
-    from workers.facepack import crop_of
+    from workers.kept_crops import kept_crops
 
     left_out: Counter[str] = Counter()
+    found = kept_crops(photos, program.photo_detector(), kept, program.settings.detector)
     with progress() as bar:
-        for path in bar.track(photos, description="finding faces"):
-            crop = crop_of(path, detector)
+        for crop in bar.track(found, total=len(photos), description="finding faces"):
             if isinstance(crop, str):
                 left_out[crop] += 1
             else:
                 yield crop
     for reason, count in left_out.items():
         err.print(f"{count} of {len(photos)} photographs were left out: {reason}", markup=False)
+
+
+def _forget(kept: Path) -> None:
+    """Delete crops that were kept: people's faces are not to stay where nothing needs them."""
+    shutil.rmtree(kept, ignore_errors=True)
+    with suppress(OSError):  # a stopped training may have left something of its own beside them
+        kept.parent.rmdir()

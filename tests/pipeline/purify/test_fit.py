@@ -70,6 +70,15 @@ def test_impossible_numbers_are_refused(pictures: list[ByteArray], components: i
         fit_pin(pictures, FitOptions(components, chroma))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("kind", list(BasisKind))
+def test_cuda_fits_the_same_basis(pictures: list[ByteArray], kind: BasisKind) -> None:
+    options = FitOptions(30, 10, kind)
+    on_cpu, on_cuda = (fit_pin(pictures, options, torch.device(name)) for name in ("cpu", "cuda"))
+    assert on_cuda.explained == pytest.approx(on_cpu.explained, rel=1e-4)
+    assert torch.allclose(on_cuda.basis.variances, on_cpu.basis.variances, rtol=1e-3)
+
+
 def test_a_crop_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="crop must be uint8 of 112x112x3"):
         fit_pin([np.zeros((100, 112, 3), np.uint8)], FitOptions())

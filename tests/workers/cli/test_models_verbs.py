@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipeline.errors import ChecksumMismatch, ModelNotFound, UsageError
+from workers import kept_crops
 from workers.build import Context
 from workers.cli import models as models_verbs
 from workers.cli import pin as pin_verbs
@@ -118,7 +119,7 @@ def test_pull_refuses_a_wrong_file_by_name(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.assets
 def test_fit_makes_a_purifier_that_can_be_chosen_by_name(
-    run: Run, assets: Path, models: Path, tmp_path: Path
+    run: Run, assets: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = tmp_path / "photos"
     for person in ("Abel_Pacheco", "Akhmed_Zakayev", "Amber_Tamblyn"):
@@ -132,7 +133,12 @@ def test_fit_makes_a_purifier_that_can_be_chosen_by_name(
     (photos / "broken.jpg").write_bytes(b"no photograph")
     cv2.imwrite(str(photos / "empty.png"), np.full((200, 200, 3), 127, np.uint8))
     arguments = ("pin", "fit", "--faces", photos, "--components", 200, "--name", "office")
-    result = run(*arguments, "--json", PINWATCH_MODELS=str(models))
+    with pytest.raises(UsageError, match="too few"):  # stopped, once the faces have been found
+        run(*arguments, "--components", 2_000, "--basis", "eigen", PINWATCH_MODELS=str(models))
+    with monkeypatch.context() as patched:
+        patched.setattr(kept_crops, "crop_of", None)  # whoever looks for faces again fails
+        result = run(*arguments, "--json")
+    assert not (tmp_path / "data" / "models" / "office.work").exists()
     made = from_json(result)
     assert made["model_id"] == f"office@{made['sha256'][:8]}"
     assert made["faces"] > 60
