@@ -26,7 +26,7 @@ from pipeline.robustness.detection_rates import TakenOff
 from pipeline.robustness.examples import ExampleStore
 from pipeline.robustness.faces import FacePack
 from pipeline.robustness.protocol import Split, person_of
-from pipeline.robustness.threat import Goal, ThreatModel
+from pipeline.robustness.threat import VERIFICATION_GOALS, Goal, ThreatModel
 from pipeline.robustness.trial import drawn, pair_trial
 from pipeline.types import ByteArray
 
@@ -153,8 +153,7 @@ def attacked_of(
         store: Where examples are kept.
         size: How much.
     """
-    goals = (Goal.DODGE, Goal.IMPERSONATE)
-    trials = [pair_trial(pack, Split.SCORE, goal, size.pairs, size.seed) for goal in goals]
+    trials = [pair_trial(pack, Split.SCORE, goal, size.pairs, size.seed) for goal in VERIFICATION_GOALS]
     for attacker, eps_255 in attackers(defence, surrogates, size.steps):
         adapted = attacker.threat_model is ThreatModel.ADAPTIVE
         owner = f"{defence.embedder}+{defence.name}" if adapted else defence.embedder

@@ -16,7 +16,7 @@ from pipeline.robustness.defence import Defence, verify
 from pipeline.robustness.examples import attacked
 from pipeline.robustness.faces import FacePack
 from pipeline.robustness.protocol import Split
-from pipeline.robustness.threat import Goal, ThreatModel
+from pipeline.robustness.threat import VERIFICATION_GOALS, ThreatModel
 from pipeline.robustness.trial import Scorer, Trial, pair_trial
 
 ATTACK = Apgd(10)
@@ -54,9 +54,7 @@ class Selection:
     ) -> None:
         self._pack, self._purifier = pack, purifier
         self._seed, self._device = seed, device
-        self._trials = [
-            pair_trial(pack, Split.SELECT, goal, pairs, seed) for goal in (Goal.DODGE, Goal.IMPERSONATE)
-        ]
+        self._trials = [pair_trial(pack, Split.SELECT, goal, pairs, seed) for goal in VERIFICATION_GOALS]
 
     @property
     def pairs(self) -> int:

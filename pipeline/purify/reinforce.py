@@ -213,9 +213,11 @@ def _selection(
         return options.learning_rate * options.decay ** (epoch // options.decay_epochs)
 
     trained = [*selector.encoder.parameters(), *selector.head.parameters()]
-    optimiser: torch.optim.Optimizer = torch.optim.SGD(trained, options.learning_rate, options.momentum)
-    if options.exact:
-        optimiser = torch.optim.Adam(trained, options.learning_rate)
+    optimiser: torch.optim.Optimizer = (
+        torch.optim.Adam(trained, options.learning_rate)
+        if options.exact
+        else torch.optim.SGD(trained, options.learning_rate, options.momentum)
+    )
     return _Stage("select", options.epochs, optimiser, rate, measure)
 
 

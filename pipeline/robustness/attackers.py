@@ -91,16 +91,17 @@ def surrogate_attackers(
             (Liu, Chen, Liu, Song, ICLR 2017, arXiv:1611.02770).
     """
     chains = {name: nn.Sequential(purifier, network) for name, purifier in surrogates.items()}
+    weights = {name: weights_of(chain) for name, chain in chains.items()}
     singly = [
-        Attacker(ThreatModel.SURROGATE, attack, chain, name, weights=weights_of(chain))
+        Attacker(ThreatModel.SURROGATE, attack, chain, name, weights=weights[name])
         for name, chain in chains.items()
         for attack in attacks
     ]
     if len(chains) < 2:
         return singly
     together = Ensemble(list(chains.values()))
-    weights = weights_of(together)
-    return [*singly, Attacker(ThreatModel.SURROGATE, ensemble, together, "all of them", weights=weights)]
+    all_weights = weights_of(together)
+    return [*singly, Attacker(ThreatModel.SURROGATE, ensemble, together, "all of them", weights=all_weights)]
 
 
 class Ensemble(nn.Module):

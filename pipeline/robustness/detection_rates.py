@@ -10,21 +10,17 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
 from typing import Any
 
 from pipeline.robustness.protocol import Split
 from pipeline.robustness.records import (
     add_records,
-    check_count,
     check_interval,
     check_kind,
-    check_text,
-    number,
     read_records,
     values_of,
 )
-from pipeline.robustness.results import UNBOUNDED_255
+from pipeline.robustness.results import check_measured, check_numbers
 from pipeline.robustness.threat import Goal, ThreatModel
 
 SUBFOLDER = "evidence"
@@ -33,7 +29,6 @@ SUBFOLDER = "evidence"
 MOST_EVIDENCE = 2.0
 """Of 1 - cosine."""
 
-_TEXTS = ("defence", "embedder", "attack", "command")
 _SHARES = ("false_alarm_rate", "false_alarms_on_scored", "detected", "ci_low", "ci_high")
 
 
@@ -96,17 +91,10 @@ class DetectionRate:
     command: str
 
     def __post_init__(self) -> None:
-        for name in _TEXTS:
-            check_text(name, getattr(self, name))
-        check_kind("threat_model", self.threat_model, ThreatModel)
-        check_kind("goal", self.goal, Goal, NoneType)
+        check_measured(self, _SHARES)
         check_kind("taken_off", self.taken_off, TakenOff)
         check_kind("calibrated_on", self.calibrated_on, Split)
-        for name, least in (("n", 1), ("seed", 0)):
-            check_count(name, getattr(self, name), least)
-        evidence = ((name, MOST_EVIDENCE) for name in ("threshold", "highest"))
-        for name, most in (("eps_255", UNBOUNDED_255), *evidence, *((share, 1.0) for share in _SHARES)):
-            object.__setattr__(self, name, number(name, getattr(self, name), most))
+        check_numbers(self, dict.fromkeys(("threshold", "highest"), MOST_EVIDENCE))
         check_interval("detected", self.detected, self.ci_low, self.ci_high)
 
     @property

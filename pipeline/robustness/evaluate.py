@@ -25,7 +25,7 @@ from pipeline.robustness.objective import Network
 from pipeline.robustness.plan import Plan
 from pipeline.robustness.protocol import Split
 from pipeline.robustness.results import Result
-from pipeline.robustness.threat import Goal
+from pipeline.robustness.threat import VERIFICATION_GOALS
 from pipeline.robustness.trial import Trial, pair_trial
 from pipeline.robustness.under_attack import Conditions, UnderAttack
 
@@ -77,30 +77,30 @@ class Evaluation:
     def run(self, defences: Sequence[Defence]) -> Iterator[Evaluated]:
         """The records of each defence; a stopped run goes on from the kept examples."""
         trials = self.trials()
+        transferred = self.transferred(defences[0]) if defences else []
         for defence in defences:
             self.tell(f"{defence.embedder}+{defence.name}: threshold")
             pairs = self.pack.pairs_of(Split.SELECT)
             threshold = verify(defence, self.pack, pairs, self.device).threshold
-            results = list(self._under_attack(defence, threshold).run(trials))
+            results = list(self._under_attack(defence, threshold, transferred).run(trials))
             yield Evaluated(defence, threshold, results)
 
     def trials(self) -> list[Trial]:
         """What the attackers of pairs are set to, a trial a goal."""
         plan = self.plan
-        return [
-            pair_trial(self.pack, self.split, goal, plan.pairs, plan.seed)
-            for goal in (Goal.DODGE, Goal.IMPERSONATE)
-        ]
+        return [pair_trial(self.pack, self.split, goal, plan.pairs, plan.seed) for goal in VERIFICATION_GOALS]
 
-    def _under_attack(self, defence: Defence, threshold: float) -> UnderAttack:
+    def _under_attack(
+        self, defence: Defence, threshold: float, transferred: Sequence[Attacker]
+    ) -> UnderAttack:
         """One defence that decides at `threshold`, and those who attack it."""
         conditions = Conditions(
             self.plan, self.pack, self.split, self.store, self.device, self.command, self.tell
         )
-        return UnderAttack(defence, threshold, self.transferred(defence), conditions)
+        return UnderAttack(defence, threshold, transferred, conditions)
 
     def transferred(self, defence: Defence) -> list[Attacker]:
-        """Those who do not know the purifier: their examples serve for every defence."""
+        """Those who do not know the purifier: they, and their examples, serve for every defence."""
         plan, network = self.plan, defence.network
         others = {name: other for name, other in self.others.items() if name != defence.embedder}
         return [

@@ -9,7 +9,7 @@ from functools import cached_property
 from pipeline.robustness.records import merged
 from pipeline.robustness.results import CLEAN, WORST, Result
 from pipeline.robustness.statistics import Interval
-from pipeline.robustness.threat import Goal, ThreatModel
+from pipeline.robustness.threat import VERIFICATION_GOALS, Goal, ThreatModel
 
 UNDEFENDED = "none"
 """The defence that is none; it comes first wherever defences are listed."""
@@ -17,7 +17,7 @@ UNDEFENDED = "none"
 GOALS: tuple[Goal | None, ...] = (None, *Goal)
 """In the order of columns."""
 
-PAIR_GOALS: tuple[Goal | None, ...] = (None, Goal.DODGE, Goal.IMPERSONATE)
+PAIR_GOALS: tuple[Goal | None, ...] = (None, *VERIFICATION_GOALS)
 """Those of verification (1:1), among which one is the worst; `ANYONE` is of identification (1:N)."""
 
 

@@ -7,7 +7,7 @@ a report is made of records alone (`pipeline.robustness.report`), so that no fig
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
@@ -39,6 +39,37 @@ Identity = tuple[str, str, ThreatModel, Goal | None, str, float]
 
 _SHARES = ("accuracy", "ci_low", "ci_high", "clean_accuracy")
 _TEXTS = ("defence", "embedder", "attack", "command")
+
+
+def check_measured(record: Any, shares: Sequence[str]) -> None:
+    """What every measurement of a defence must say: what was attacked, by whom, how, and by which command.
+
+    Numbers become floats in place.
+
+    Args:
+        record: Frozen, and under construction.
+        shares: Its fields of 0..1.
+
+    Raises:
+        ValueError: a value is of another type or out of its range.
+    """
+    for name in _TEXTS:
+        check_text(name, getattr(record, name))
+    check_kind("threat_model", record.threat_model, ThreatModel)
+    check_kind("goal", record.goal, Goal, NoneType)
+    for name, least in (("n", 1), ("seed", 0)):
+        check_count(name, getattr(record, name), least)
+    check_numbers(record, {"eps_255": UNBOUNDED_255} | dict.fromkeys(shares, 1.0))
+
+
+def check_numbers(record: Any, most: Mapping[str, float]) -> None:
+    """Fields of a frozen record, each 0 to its largest value, become floats in place.
+
+    Raises:
+        ValueError: one is no such number.
+    """
+    for name, largest in most.items():
+        object.__setattr__(record, name, number(name, getattr(record, name), largest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +113,7 @@ class Result:
     command: str
 
     def __post_init__(self) -> None:
-        for name in _TEXTS:
-            check_text(name, getattr(self, name))
-        check_kind("threat_model", self.threat_model, ThreatModel)
-        check_kind("goal", self.goal, Goal, NoneType)
-        for name, least in (("n", 1), ("seed", 0)):
-            check_count(name, getattr(self, name), least)
-        for name, most in (("eps_255", UNBOUNDED_255), *((share, 1.0) for share in _SHARES)):
-            object.__setattr__(self, name, number(name, getattr(self, name), most))
+        check_measured(self, _SHARES)
         check_interval("accuracy", self.accuracy, self.ci_low, self.ci_high)
 
     @property

@@ -116,7 +116,8 @@ def run(request: Request, tell: Tell = lambda what, done, total: None) -> list[G
     )
     defences = [Defence(name, request.embedder, purifier(name), network) for name in request.defences]
     trials = evaluation.trials()
-    total = sum(_steps(evaluation, defence) + len(trials) for defence in defences)
+    transferred = evaluation.transferred(defences[0])
+    total = sum(steps_of(evaluation.plan, defence, transferred) + len(trials) for defence in defences)
     told = itertools.count()
     evaluation = replace(evaluation, tell=lambda what: tell(what, next(told), total))
     gates: list[Gate] = []
@@ -150,10 +151,6 @@ def _check_purifier(what: str, name: str, catalogue: Catalogue) -> None:
         raise UsageError(f"{what} {name!r}: only purifiers of the kind paper can sample their masks")
     if plain not in CONTROLS:
         catalogue.open(plain, ModelKind.PURIFIER)
-
-
-def _steps(evaluation: Evaluation, defence: Defence) -> int:
-    return steps_of(evaluation.plan, defence, evaluation.transferred(defence))
 
 
 def _gates(evaluation: Evaluation, evaluated: Evaluated, trial: Trial) -> list[Gate]:

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.robustness.attackers import Attacker, adaptive_attackers, patch_attackers, query_attackers
+from pipeline.robustness.attackers import Attacker, patch_attackers, query_attackers
 from pipeline.robustness.corruptions import Corruption
 from pipeline.robustness.defence import Defence
 from pipeline.robustness.plan import Plan
-from pipeline.robustness.threat import Goal
-
-PAIR_GOALS = (Goal.DODGE, Goal.IMPERSONATE)
+from pipeline.robustness.threat import VERIFICATION_GOALS, Goal
+from pipeline.robustness.under_attack import adaptive_of
 
 
 def steps_of(plan: Plan, defence: Defence, transferred: Sequence[Attacker]) -> int:
     """The steps of one defence; `transferred` are the attackers who do not know its purifier."""
-    confined = plan.confined_attack if plan.ways else None
-    adaptive = adaptive_attackers(defence, plan.adaptive_attacks(), confined, plan.way_attack())
-    gradient = len(transferred) * len(plan.budgets_255) + len(adaptive) * len(plan.adaptive_budgets_255)
-    pairs = sum(gradient + _of_few_pairs(plan, defence, goal) for goal in PAIR_GOALS)
+    adaptive = len(adaptive_of(plan, defence))
+    gradient = len(transferred) * len(plan.budgets_255) + adaptive * len(plan.adaptive_budgets_255)
+    pairs = sum(gradient + _of_few_pairs(plan, defence, goal) for goal in VERIFICATION_GOALS)
     corruptions = len(plan.severities) * len(Corruption)
     return 1 + corruptions + pairs + (gradient if plan.strangers else 0)
 

@@ -79,3 +79,7 @@ class Goal(enum.StrEnum):
 
     ANYONE = "anyone"
     """To match whoever of a gallery is easiest: 1:N false positive."""
+
+
+VERIFICATION_GOALS = (Goal.DODGE, Goal.IMPERSONATE)
+"""Those of 1:1, each with pairs of its own."""

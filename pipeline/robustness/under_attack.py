@@ -47,6 +47,12 @@ class Conditions:
     tell: Callable[[str], None]
 
 
+def adaptive_of(plan: Plan, defence: Defence) -> list[Attacker]:
+    """T4, as far as the plan goes."""
+    confined = plan.confined_attack if plan.ways else None
+    return adaptive_attackers(defence, plan.adaptive_attacks(), confined, plan.way_attack())
+
+
 class UnderAttack:
     """The records of one defence.
 
@@ -66,6 +72,7 @@ class UnderAttack:
         self._of = conditions
         self._plan = conditions.plan.averaging() if defence.random else conditions.plan
         self._owner = f"{defence.embedder}+{defence.name}"
+        self._adaptive = adaptive_of(self._plan, defence)
         self._pools = Pools()
         self._scorer = Scorer(defence, conditions.device)
         self._recorder = Recorder(defence.name, defence.embedder, self._plan.seed, conditions.command)
@@ -113,23 +120,18 @@ class UnderAttack:
 
     def _gradient_attacks(self, trial: Trial, threshold: float | None = None) -> Iterator[Result]:
         """Those who do not know the purifier at every budget, those who do at theirs; then the worst."""
-        plan, adaptive = self._plan, self._adaptive()
+        plan = self._plan
         few = trial.first(plan.adaptive_pairs)
         for eps_255 in plan.budgets_255:
             yield from self._attacks(trial, self._transferred, self._defence.embedder, eps_255, threshold)
         for eps_255 in plan.adaptive_budgets_255:
-            yield from self._attacks(few, adaptive, self._owner, eps_255, threshold)
+            yield from self._attacks(few, self._adaptive, self._owner, eps_255, threshold)
         for model in ThreatModel.ADAPTIVE.includes:
             adapted = model is ThreatModel.ADAPTIVE
             for eps_255 in plan.adaptive_budgets_255 if adapted else plan.budgets_255:
                 if (trial.goal, eps_255, model) in self._pools.under:
                     worst = self._pools.worst(trial.goal, eps_255, model.includes)
                     yield self._record(few if adapted else trial, WORST, eps_255, model, worst)
-
-    def _adaptive(self) -> list[Attacker]:
-        plan = self._plan
-        confined = plan.confined_attack if plan.ways else None
-        return adaptive_attackers(self._defence, plan.adaptive_attacks(), confined, plan.way_attack())
 
     def _attacks(
         self,
