@@ -33,6 +33,7 @@ from pipeline.robustness.faces import FacePack
 from pipeline.robustness.protocol import Split
 from training.adversarial_loss import apart, inner_attack, neighbourhood
 from training.bank import TeacherBank
+from training.schedule import average_into, set_rate
 from training.selection import ATTACK, EPS_255, Selected, Selection, can_select
 from training.views import view_batch
 
@@ -233,7 +234,7 @@ class AdversarialStage:
         nn.utils.clip_grad_norm_(self._student.parameters(), 5.0)
         self._optimiser.step()
         self._step += 1
-        self._average()
+        average_into(self.averaged, self._student, self._step, self._options.ema)
         return clean_loss.item(), attacked_loss.item()
 
     def _views(self, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -306,8 +307,7 @@ class AdversarialStage:
         done = self._step / self._options.steps
         warm = min(1.0, done / 0.05 + 1e-3)
         rate = self._options.learning_rate * warm * 0.5 * (1.0 + float(np.cos(np.pi * done)))
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+        set_rate(self._optimiser, rate)
 
     def _select(self) -> None:
         """Attack the averaged weights, if it is time, and keep them if nothing withstood more before."""
@@ -320,12 +320,6 @@ class AdversarialStage:
         if self.selected is None or accuracy > self.selected.accuracy:
             weights = {name: value.cpu().clone() for name, value in self.averaged.items()}
             self.selected = Selected(self._step, accuracy, weights)
-
-    def _average(self) -> None:
-        share = min(self._options.ema, (1 + self._step) / (10 + self._step))
-        for name, value in self._student.state_dict().items():
-            if value.is_floating_point():
-                self.averaged[name].lerp_(value, 1.0 - share)
 
 
 class _Rows(nn.Module):

@@ -21,7 +21,7 @@ def load_detector(
         size_px: Pictures with a longer side are reduced to this; a multiple of 32.
         min_score: Faces below this confidence are dropped, 0..1.
         threads: Inference threads on the CPU.
-        device: ``cpu``, ``cuda`` or ``cuda:N``; YuNet, which is small, always runs on the CPU.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; the small ones always run on the CPU.
 
     Raises:
         ModelFormatError: the file cannot be loaded as what its card says it is.
@@ -31,6 +31,10 @@ def load_detector(
             from pipeline.detect.yunet import YuNetDetector, YuNetOptions
 
             return YuNetDetector(model, YuNetOptions(size_px=size_px, min_score=min_score, threads=threads))
+        case "compact":
+            from pipeline.detect.compact import CompactDetector
+
+            return CompactDetector(model, size_px=size_px, min_score=min_score, threads=threads)
         case "retinaface_resnet50" | "retinaface_mobilenet0.25":
             from pipeline.detect.retinaface import RetinaFaceDetector, RetinaFaceOptions
 

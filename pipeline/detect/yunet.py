@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.detect.batching import detect_batched
 from pipeline.detect.candidates import Candidates
+from pipeline.detect.cells import STRIDES_PX, decode_cells
 from pipeline.detect.letterbox import check_size
 from pipeline.detect.runtime import Normalisation, OpenVinoNetwork
 from pipeline.errors import ModelFormatError
@@ -18,8 +19,7 @@ from pipeline.types import ByteArray, Face, FloatArray
 if TYPE_CHECKING:
     from pipeline.models import VerifiedModel
 
-_STRIDES_PX = (8, 16, 32)
-_OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in _STRIDES_PX]
+_OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES_PX]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +97,14 @@ def _decode_stride(maps: Sequence[FloatArray], stride: int, columns: int, min_sc
     """Proposals of one feature map (one anchor a cell); `maps` are cls, obj, bbox, kps of (cells, C)."""
     cls, obj, bbox, kps = maps
     scores = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-    which = np.flatnonzero(scores >= min_score)
-    cell = np.stack([which % columns, which // columns], axis=1).astype(np.float32)
-    centre = (cell + bbox[which, :2]) * stride
-    half = np.exp(bbox[which, 2:]) * (stride / 2)
-    landmarks = (kps[which].reshape(-1, 5, 2) + cell[:, None]) * stride
-    return Candidates(np.concatenate([centre - half, centre + half], axis=1), landmarks, scores[which])
+    return decode_cells(scores, bbox, kps, stride=stride, columns=columns, min_score=min_score)
 
 
 def decode(outputs: Sequence[FloatArray], width_px: int, min_score: float) -> Candidates:
     """The proposals of one picture.
 
-    Score = sqrt(class * objectness); box centre = (cell + offset) * stride, size = exp(log size) *
-    stride; landmark = (cell + offset) * stride, as in OpenCV's ``FaceDetectorYN``.
+    Score = sqrt(class * objectness), as in OpenCV's ``FaceDetectorYN``; the rest is
+    :func:`~pipeline.detect.cells.decode_cells`.
 
     Args:
         outputs: Twelve arrays (cells, 1 | 1 | 4 | 10): cls, obj, bbox, kps, each at stride 8, 16, 32.
@@ -119,6 +114,6 @@ def decode(outputs: Sequence[FloatArray], width_px: int, min_score: float) -> Ca
     return Candidates.joined(
         [
             _decode_stride(outputs[level::3], stride, width_px // stride, min_score)
-            for level, stride in enumerate(_STRIDES_PX)
+            for level, stride in enumerate(STRIDES_PX)
         ]
     )

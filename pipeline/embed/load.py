@@ -31,6 +31,11 @@ def load_network(model: VerifiedModel) -> nn.Module:
 
             paths = {path.suffix: path for path in model.paths.values()}
             network = Retail0095(paths[".xml"], paths[".bin"])
+        case "residual_facenet":
+            from pipeline.embed.residual import ResidualFaceNet
+
+            network = ResidualFaceNet()
+            load_into(network, model.main_path)
         case unknown:
             raise ModelFormatError(f"{model.card.name}: no loader for embedders of architecture {unknown!r}")
     return network.eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Loads torch checkpoints without ever running code from them."""
+"""Loads weights, from torch checkpoints or safetensors, without ever running code from them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOAD_ERRORS = (
 
 
 def load_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
-    """The tensors of a ``.pt`` or ``.pth`` file, on the CPU.
+    """The tensors of a ``.safetensors``, ``.pt`` or ``.pth`` file, on the CPU.
 
     Raises:
         ModelFormatError: it is not a checkpoint, holds anything but tensors by name, or needs code to
@@ -37,6 +37,8 @@ def load_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
     """
     import torch
 
+    if path.suffix == ".safetensors":
+        return _load_safetensors(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except _LOAD_ERRORS as error:
@@ -44,6 +46,17 @@ def load_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
         raise ModelFormatError(f"{path} is not a checkpoint of plain weights: {reason}") from error
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ModelFormatError(f"{path} does not hold tensors by name (a state_dict)")
+    return state
+
+
+def _load_safetensors(path: Path) -> Mapping[str, torch.Tensor]:
+    import safetensors
+    from safetensors.torch import load_file
+
+    try:
+        state: Mapping[str, torch.Tensor] = load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelFormatError(f"{path} is not a file of weights: {error}") from error
     return state
 
 

@@ -1,0 +1,226 @@
+"""Trains the embedder that ships with Pinwatch, from nothing, to say what several teachers say.
+
+    python -m training.embedder --help
+
+Loss, with x a face (:mod:`training.content`), x' the same as a bad camera or a purifier hands it over, T what
+the teachers say of x and S the student:
+
+    1 - cos(S(x'), T) + .5 KL of similarities to 8,000 other faces + (quality(x') - cos(S(x'), T))^2
+
+(relational distillation: Fang et al., SEED, ICLR 2021). Faces are small at first: a step at 64 px takes a
+third of one at 112 (progressive resizing: Tan, Le, EfficientNetV2, ICML 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+from pipeline.embed.residual import ResidualFaceNet
+from pipeline.purify.checkpoint import load_checkpoint, save_checkpoint
+from pipeline.purify.pin import NoPurification, Pin
+from training.adversarial_loss import apart, neighbourhood
+from training.face_pool import FacePool
+from training.schedule import average_into, parameter_groups, set_rate, warm_stay_fall
+from training.views import nuisance
+
+_RESEMBLANCE_WEIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class DistilOptions:
+    """The recipe.
+
+    Attributes:
+        views: How many in all.
+        batch: Views a step.
+        purified_share: Views that go through the purifier, after whatever else was done to them.
+        learning_rate: Of AdamW, where it stays.
+        weight_decay: Of the same.
+        ema: Of the averaged weights, per step; reached gradually.
+        queue: Other faces that similarities are compared to.
+        small_until: Share of the steps with faces of 64 px.
+        middle_until: Share of the steps until which they have 88 px; from then on 112.
+        seed: Of everything random.
+    """
+
+    views: int = 5_000_000
+    batch: int = 128
+    purified_share: float = 0.4
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    ema: float = 0.999
+    queue: int = 8_000
+    small_until: float = 0.7
+    middle_until: float = 0.85
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        return max(1, self.views // self.batch)
+
+    def side_px(self, step: int) -> int:
+        """Of the faces in a step."""
+        done = step / self.steps
+        return 64 if done < self.small_until else 88 if done < self.middle_until else 112
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step."""
+        return warm_stay_fall(step, self.steps, self.learning_rate)
+
+
+@dataclass(frozen=True, slots=True)
+class DistilProgress:
+    """After a step: means since the last report.
+
+    Attributes:
+        step: How many are done.
+        cosine: Between student and teachers.
+        quality_error: Root of the mean squared error of the quality head.
+    """
+
+    step: int
+    cosine: float
+    quality_error: float
+
+
+class Views(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Step -> views uint8 (B, 3, 112, 112) and their rows in the pool, int64 (B,)."""
+
+    def __init__(self, pool: FacePool, options: DistilOptions) -> None:
+        self._pool, self._options = pool, options
+
+    def __len__(self) -> int:
+        return self._options.steps
+
+    def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        random = np.random.default_rng((self._options.seed, step))
+        rows = random.integers(len(self._pool), size=self._options.batch)
+        views = np.stack([nuisance(self._pool.crop(int(row)), random) for row in rows])
+        return torch.from_numpy(views).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(rows)
+
+
+class Distillation:
+    """One training run.
+
+    Args:
+        student: Trained in place; what is to be taken of it is in :attr:`averaged`.
+        purifier: Before it, for some of the views; not trained.
+        pool: The faces.
+        made_with: What else must be equal for a training to go on: the pool's digest, what the student is.
+        options: The recipe.
+        checkpoint: Where the state is kept and taken from, ``None`` for nowhere.
+        device: Where `student` and `purifier` are.
+        readers: Processes that prepare views; 0 for none beside this one.
+    """
+
+    def __init__(
+        self,
+        student: ResidualFaceNet,
+        purifier: NoPurification | Pin,
+        pool: FacePool,
+        *,
+        made_with: dict[str, str],
+        options: DistilOptions,
+        checkpoint: Path | None,
+        device: torch.device,
+        readers: int = 0,
+    ) -> None:
+        self._student = student.requires_grad_(True).train()
+        self._purifier = purifier.requires_grad_(False).eval()
+        self._pool, self._options = pool, options
+        self._targets = torch.from_numpy(pool.targets).to(device)
+        self._made_with = {**asdict(options), **made_with, "purifier": purifier.purifier_id}
+        self._checkpoint, self._device, self._readers = checkpoint, device, readers
+        self._optimiser = torch.optim.AdamW(
+            parameter_groups(student, options.weight_decay), options.learning_rate
+        )
+        self.averaged = {name: value.clone() for name, value in student.state_dict().items()}
+        self._step = 0
+        self._resume()
+
+    @property
+    def step(self) -> int:
+        return self._step
+
+    def run(self, report_every: int = 20, keep_every: int = 200) -> Iterator[DistilProgress]:
+        """Train to the end; yields every `report_every` steps and keeps a checkpoint every `keep_every`."""
+        batches = DataLoader(
+            Views(self._pool, self._options),
+            batch_size=None,
+            sampler=range(self._step, self._options.steps),
+            num_workers=self._readers,
+        )
+        sums = torch.zeros(2)
+        for views, rows in batches:
+            sums += self._train_step(views.to(self._device), rows.to(self._device)).cpu()
+            if self._step % report_every == 0:
+                cosine, squared_error = (sums / report_every).tolist()
+                sums.zero_()
+                yield DistilProgress(self._step, cosine, squared_error**0.5)
+            if self._step % keep_every == 0 or self._step == self._options.steps:
+                self.keep()
+
+    def keep(self) -> None:
+        """Write the checkpoint now."""
+        if self._checkpoint is not None:
+            state = {
+                "step": self._step,
+                "student": self._student.state_dict(),
+                "averaged": self.averaged,
+                "optimiser": self._optimiser.state_dict(),
+            }
+            save_checkpoint(self._checkpoint, state, self._made_with)
+
+    def _resume(self) -> None:
+        state = load_checkpoint(self._checkpoint, self._made_with) if self._checkpoint else None
+        if state is not None:
+            self._step = int(state["step"])
+            self._student.load_state_dict(state["student"])
+            self._optimiser.load_state_dict(state["optimiser"])
+            self.averaged = {name: value.to(self._device) for name, value in state["averaged"].items()}
+
+    def _train_step(self, views: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Cosine with the teachers and squared error of the quality, float32 (2,): means of the batch."""
+        targets = self._targets[rows]
+        faces = self._seen(views.float())
+        set_rate(self._optimiser, self._options.rate(self._step))
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
+            vectors, quality = self._student.embed_and_judge(faces)
+        vectors, quality = vectors.float(), quality.float()
+        distance = apart(vectors, targets)
+        resemblance = neighbourhood(vectors, targets, self._others()).mean()
+        error = functional.mse_loss(quality, 1.0 - distance.detach())
+        loss = distance.mean() + _RESEMBLANCE_WEIGHT * resemblance + error
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self._student.parameters(), 5.0)
+        self._optimiser.step()
+        self._step += 1
+        average_into(self.averaged, self._student, self._step, self._options.ema)
+        return torch.stack([1.0 - distance.mean(), error]).detach()
+
+    def _seen(self, views: torch.Tensor) -> torch.Tensor:
+        """Some through the purifier, all of them small, if it is early."""
+        purified = round(self._options.purified_share * len(views))
+        with torch.no_grad():
+            faces = torch.cat([self._purifier(views[:purified]), views[purified:]])
+        side = self._options.side_px(self._step)
+        if side == faces.shape[-1]:
+            return faces
+        return functional.interpolate(
+            faces, (side, side), mode="bilinear", align_corners=False, antialias=True
+        )
+
+    def _others(self) -> torch.Tensor:
+        """float32 (Q, D): targets drawn anew for every step."""
+        generator = torch.Generator().manual_seed(self._options.seed * 1_000_003 + self._step)
+        rows = torch.randint(len(self._targets), (self._options.queue,), generator=generator)
+        return self._targets[rows.to(self._device)]

@@ -1,0 +1,78 @@
+"""Writes a trained network: weights of half precision with a card."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import safetensors
+from safetensors.torch import save_file
+from torch import nn
+
+from pipeline.embed.residual import EMBEDDING_DIM
+from pipeline.errors import StorageError
+from pipeline.models import InputSpec, ModelCard, ModelFile, ModelKind, card_document, sha256_of
+from pipeline.purify.storage import LICENCE
+
+ARCHITECTURE = "residual_facenet"
+DETECTOR_ARCHITECTURE = "compact"
+
+
+def embedder_card(name: str, description: str, source: str) -> ModelCard:
+    """Of a :class:`~pipeline.embed.residual.ResidualFaceNet`, without its file."""
+    return ModelCard(
+        name=name,
+        kind=ModelKind.EMBEDDER,
+        architecture=ARCHITECTURE,
+        licence=LICENCE,
+        source=source,
+        description=description,
+        input=InputSpec(112, 112, "rgb", (127.5,) * 3, (127.5,) * 3, "arcface-112"),
+        dim=EMBEDDING_DIM,
+    )
+
+
+def detector_card(name: str, description: str, source: str) -> ModelCard:
+    """Of a :class:`~pipeline.detect.compact.CompactNet`, without its file."""
+    return ModelCard(
+        name=name,
+        kind=ModelKind.DETECTOR,
+        architecture=DETECTOR_ARCHITECTURE,
+        licence=LICENCE,
+        source=source,
+        description=description,
+        input=InputSpec(None, None, "bgr", (127.5,) * 3, (127.5,) * 3),
+    )
+
+
+def save_network(folder: Path, card: ModelCard, network: nn.Module) -> ModelCard:
+    """Write ``NAME.safetensors`` and ``NAME.card.yaml`` and return the card with its file.
+
+    Weights are rounded to half precision: what is measured afterwards is what was rounded.
+
+    Args:
+        folder: Made if need be.
+        card: Without files.
+        network: Whose state is written.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    path = folder / f"{card.name}.safetensors"
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        for name, value in network.state_dict().items()
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        save_file(tensors, part)
+        file = ModelFile(path.name, sha256_of(part), size_bytes=part.stat().st_size)
+        complete = replace(card, files=(file,))
+        part.replace(path)
+        document = json.dumps(card_document(complete), indent=2) + "\n"
+        (folder / f"{card.name}.card.yaml").write_text(document, "utf-8")
+    except (OSError, safetensors.SafetensorError) as error:
+        raise StorageError(f"cannot write {path}: {error}") from error
+    return complete
