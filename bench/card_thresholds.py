@@ -194,6 +194,7 @@ def main() -> None:
     parser.add_argument("--fmr", type=float, default=1e-5)
     parser.add_argument("--components", type=int, default=800)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--embedder", action="append", metavar="CARD", help="default all that there are")
     given = parser.parse_args()
     pairs = read_pairs(given.assets / "faces" / "pairs-dev.txt")
     people = {person: fold for person, fold in fold_of_people(pairs).items() if fold in DEVELOPMENT_FOLDS}
@@ -202,14 +203,14 @@ def main() -> None:
     cuts = cut_faces_of_people(given.assets / "faces" / "lfw-dev", people, detector)
     development = [pair for pair in pairs if pair.fold in DEVELOPMENT_FOLDS]
     print(f"{len(people)} people, {len(cuts)} photographs of folds 1-3")
-    for card in catalogue.cards(ModelKind.EMBEDDER):
-        opened = catalogue.open(card.name, ModelKind.EMBEDDER)
+    for name in given.embedder or [card.name for card in catalogue.cards(ModelKind.EMBEDDER)]:
+        opened = catalogue.open(name, ModelKind.EMBEDDER)
         none = catalogue.open("none", ModelKind.PURIFIER)
         plain = embed_all(cuts, load_embedder(opened, none, threads=given.threads))
-        report(card.name, "none", [plain], development, given.fmr)
+        report(name, "none", [plain], development, given.fmr)
         options = FitOptions(components=given.components)
-        pinned = pin_groups(cuts, catalogue, card.name, options, given.threads)
-        report(card.name, "pin_topk", pinned, development, given.fmr)
+        pinned = pin_groups(cuts, catalogue, name, options, given.threads)
+        report(name, "pin_topk", pinned, development, given.fmr)
 
 
 if __name__ == "__main__":

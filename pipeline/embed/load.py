@@ -31,6 +31,10 @@ def load_network(model: VerifiedModel) -> nn.Module:
 
             paths = {path.suffix: path for path in model.paths.values()}
             network = Retail0095(paths[".xml"], paths[".bin"])
+        case "dlib_resnet":
+            from pipeline.embed.dlib_resnet import load_dlib_resnet
+
+            network = load_dlib_resnet(model.main_path)
         case "residual_facenet":
             from pipeline.embed.residual import ResidualFaceNet
 

@@ -48,6 +48,7 @@ class ModelFile:
         url: Where the file can be fetched, ``None`` where no public address is known.
         size_bytes: Its length, ``None`` where unknown.
         sha256_is_prefix: See `sha256`.
+        package: Import name of an installed package in whose folder ``models`` the file may be.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
@@ -57,6 +58,7 @@ class ModelFile:
     url: str | None = None
     size_bytes: int | None = None
     sha256_is_prefix: bool = False
+    package: str | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.errors import ChecksumMismatch, ConfigError, ModelNotFound
 from pipeline.models.card import ModelCard, ModelFile, ModelKind
 from pipeline.models.checksum import verify_file
-from pipeline.models.reading import CARD_SUFFIX, bundled_cards, bundled_folder, read_card
+from pipeline.models.reading import CARD_SUFFIX, bundled_cards, bundled_folder, package_folder, read_card
 
 
 class FileState(enum.StrEnum):
@@ -55,7 +55,8 @@ class Catalogue:
 
     Args:
         cards: Cards with the place that each came from, in order of precedence.
-        folders: Where model files are looked for, first come first served; then the bundled ones.
+        folders: Where model files are looked for, first come first served; then the bundled ones, and
+            the installed package that a card names.
     """
 
     def __init__(self, cards: Iterable[tuple[ModelCard, str]], folders: Sequence[Path]) -> None:
@@ -132,8 +133,9 @@ class Catalogue:
         return VerifiedModel(card, {file.name: self._verified(card, file) for file in card.files})
 
     def _locate(self, file: ModelFile) -> Path | None:
-        candidates = (folder / file.name for folder in (*self._folders, bundled_folder()))
-        return next((path for path in candidates if path.is_file()), None)
+        installed = package_folder(file.package) if file.package else None
+        folders = (*self._folders, bundled_folder(), *([installed] if installed else []))
+        return next((path for path in (folder / file.name for folder in folders) if path.is_file()), None)
 
     def _verified(self, card: ModelCard, file: ModelFile) -> Path:
         path = self._locate(file)
@@ -155,6 +157,8 @@ class Catalogue:
     def _nowhere(self, card: ModelCard, file: ModelFile) -> str:
         looked = ", ".join(str(folder) for folder in self._folders) or "no folder"
         download = f"run `pinwatch models pull {card.name}`, " if file.url else ""
+        if file.package:
+            download = f"install the package `{file.package}`, "
         return (
             f"{card.kind} {card.name}: {file.name} is not here (looked in {looked}). To get it, {download}"
             f"copy it from a folder with `pinwatch models pull {card.name} --from DIR`, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+import importlib.util
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,13 @@ def bundled_cards() -> list[ModelCard]:
 def bundled_folder() -> Path:
     """Where the weights lie that travel with the program."""
     return Path(str(importlib.resources.files("configs").joinpath("weights")))
+
+
+def package_folder(package: str) -> Path | None:
+    """The folder ``models`` of an installed package, which is not imported; ``None`` where it is not."""
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec is not None else None
+    return Path(places[0]) / "models" if places else None
 
 
 def read_card(path: Path) -> ModelCard:
