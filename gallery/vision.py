@@ -88,10 +88,13 @@ def _mean(one: Embedding, other: Embedding) -> Embedding:
     norm = float(np.linalg.norm(total))
     if norm < 1e-3:  # a crop that is the opposite of its mirror image shows no face
         return one
-    return Embedding((total / norm).astype(np.float32), one.key, _mean_shift(one, other))
+    return Embedding(
+        (total / norm).astype(np.float32),
+        one.key,
+        _mean_of(one.purification_shift, other.purification_shift),
+        _mean_of(one.confidence, other.confidence),
+    )
 
 
-def _mean_shift(one: Embedding, other: Embedding) -> float | None:
-    if one.purification_shift is None or other.purification_shift is None:
-        return None
-    return (one.purification_shift + other.purification_shift) / 2
+def _mean_of(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else (one + other) / 2

@@ -30,14 +30,20 @@ MIN_WEIGHT = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class WeightedEmbedding:
-    """One crop's embedding and the weight it has in its track (its quality, 0..1)."""
+    """One crop's embedding and the weight it has in its track.
+
+    The weight is the picture's quality, 0..1, times the embedder's own confidence, where it has one: a
+    crop that looks sharp and that the embedder can make nothing of, as blurred or attacked ones are,
+    must not decide.
+    """
 
     embedding: Embedding
     quality: float
 
     @property
     def weight(self) -> float:
-        return max(self.quality, MIN_WEIGHT)
+        confidence = self.embedding.confidence
+        return max(self.quality * (1.0 if confidence is None else confidence), MIN_WEIGHT)
 
 
 def decide(evidence: Sequence[WeightedEmbedding], index: GalleryIndex, thresholds: Thresholds) -> Verdict:

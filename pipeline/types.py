@@ -235,11 +235,14 @@ class Embedding:
         key: Which embedder, purifier and alignment made it.
         purification_shift: 1 - cosine between the embeddings with and without purification, less what the
             crop's noise and exposure explain, 0..2; ``None`` where it was not measured.
+        confidence: What the embedder expects the cosine between this embedding and that of the same face
+            without blur, noise or attack to be, 0..1; ``None`` where it does not say.
     """
 
     vector: FloatArray
     key: TemplateKey
     purification_shift: float | None = None
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
         check_array("vector", self.vector, np.float32, (None,))
@@ -249,6 +252,8 @@ class Embedding:
             raise ValueError(f"an embedding must have unit norm, got {norm:.4f}")
         if self.purification_shift is not None and not 0.0 <= self.purification_shift <= 2.0:
             raise ValueError(f"purification_shift must be 0..2, got {self.purification_shift}")
+        if self.confidence is not None and not 0.0 <= self.confidence <= 1.0:
+            raise ValueError(f"confidence must be 0..1, got {self.confidence}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -87,6 +87,7 @@ class _Embedded(msgspec.Struct):
     purifier_id: str
     align_version: str
     purification_shift: float | None
+    confidence: float | None = None
 
 
 def _floats(data: bytes) -> FloatArray:
@@ -175,6 +176,7 @@ def _from_embedded(m: EmbeddedFace) -> _Embedded:
         m.embedding.key.purifier_id,
         m.embedding.key.align_version,
         m.embedding.purification_shift,
+        m.embedding.confidence,
     )
 
 
@@ -188,7 +190,7 @@ def _to_embedded(w: _Embedded) -> EmbeddedFace:
         bbox=_floats(w.bbox),
         quality=w.quality,
         detector_id=w.detector_id,
-        embedding=Embedding(_floats(w.vector), key, w.purification_shift),
+        embedding=Embedding(_floats(w.vector), key, w.purification_shift, w.confidence),
     )
 
 
@@ -216,7 +218,7 @@ def _same(message: Any) -> Any:
 SCHEMAS: dict[type, _Schema] = {
     FaceCrop: _Schema("face-crop", 1, 0, _Crop, _from_crop, _to_crop, _track_key),
     TrackEnded: _Schema("track-ended", 1, 0, _Ended, _from_ended, _to_ended, _track_key),
-    EmbeddedFace: _Schema("embedded-face", 1, 0, _Embedded, _from_embedded, _to_embedded, _track_key),
+    EmbeddedFace: _Schema("embedded-face", 1, 1, _Embedded, _from_embedded, _to_embedded, _track_key),
     Sighting: _Schema("sighting", 1, 0, Sighting, _same, _same, lambda m: m.camera_id),
 }
 _BY_NAME = {schema.name: schema for schema in SCHEMAS.values()}

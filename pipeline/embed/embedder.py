@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,10 +13,20 @@ from pipeline.embed.runtimes import EmbeddingRuntime
 from pipeline.types import CROP_SIZE_PX, ByteArray, Embedding, FloatArray, TemplateKey, check_array
 
 
+@runtime_checkable
+class Judging(Protocol):
+    """A network that also says how far its embeddings can be trusted."""
+
+    def embed_and_judge(self, crops_rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """float32 (N, 3, 112, 112) -> embeddings float32 (N, D), confidence float32 (N,), 0..1."""
+        ...
+
+
 class PurifiedNetwork(nn.Module):
     """First the purifier, then the embedder; what an adaptive attacker differentiates through.
 
-    float32 (N, 3, 112, 112) RGB 0..255 -> float32 (N, D), unit norm.
+    float32 (N, 3, 112, 112) RGB 0..255 -> float32 (N, D), unit norm; (N, D + 1) where the embedder is a
+    :class:`Judging` one, whose confidence is the last column.
     """
 
     def __init__(self, purifier: nn.Module, network: nn.Module) -> None:
@@ -24,8 +35,12 @@ class PurifiedNetwork(nn.Module):
         self.network = network
 
     def forward(self, crops_rgb: torch.Tensor) -> torch.Tensor:
-        vectors: torch.Tensor = self.network(self.purifier(crops_rgb))
-        return vectors
+        purified = self.purifier(crops_rgb)
+        if isinstance(self.network, Judging):
+            vectors, confidence = self.network.embed_and_judge(purified)
+            return torch.cat([vectors, confidence.unsqueeze(1)], dim=1)
+        only_vectors: torch.Tensor = self.network(purified)
+        return only_vectors
 
 
 class NetworkEmbedder:
@@ -58,8 +73,13 @@ class NetworkEmbedder:
         """
         if not crops_rgb:
             return []
-        vectors = self._runtime.run(as_network_input(crops_rgb))
-        return [Embedding(vector, self._key) for vector in vectors]
+        rows = self._runtime.run(as_network_input(crops_rgb))
+        return [self._embedding(row) for row in rows]
+
+    def _embedding(self, row: FloatArray) -> Embedding:
+        """Of a row of the network's output, which may end with the confidence."""
+        judged = len(row) > self._dim
+        return Embedding(row[: self._dim], self._key, confidence=float(row[-1]) if judged else None)
 
     def fingerprint(self) -> dict[str, str]:
         """What the bits of an embedding depend on: equal fingerprints mean equal bits."""

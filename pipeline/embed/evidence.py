@@ -75,6 +75,7 @@ class EvidenceEmbedder:
                 with_it.vector,
                 with_it.key,
                 purification_shift(with_it.vector, without.vector, explained_shift(crop)),
+                with_it.confidence,
             )
             for with_it, without, crop in zip(purified, bare, crops_rgb, strict=True)
         ]

@@ -52,6 +52,17 @@ def test_no_evidence_is_low_quality() -> None:
     assert (verdict.outcome, verdict.candidate_id) == (Outcome.LOW_QUALITY, None)
 
 
+def test_a_crop_that_the_embedder_can_make_nothing_of_does_not_decide() -> None:
+    """Three crops look equally sharp; the embedder does not believe what it says of two of them."""
+    sure = WeightedEmbedding(Embedding(unit(1, 0, 0), KEY, confidence=0.9), 1.0)
+    unsure = WeightedEmbedding(Embedding(unit(0, 1, 0), KEY, confidence=0.05), 1.0)
+    verdict = decide([sure, unsure, unsure], ADA_AND_BO, THRESHOLDS)
+    assert (verdict.outcome, verdict.subject_id) == (Outcome.KNOWN, "ada")
+    assert verdict.votes == pytest.approx(0.9, abs=1e-6)
+    as_sharp = decide([crop(1, 0, 0), crop(0, 1, 0), crop(0, 1, 0)], ADA_AND_BO, THRESHOLDS)
+    assert as_sharp.candidate_id == "bo"
+
+
 def test_an_empty_gallery_knows_nobody() -> None:
     verdict = decide([crop(1, 0, 0)], ListIndex({}), THRESHOLDS)
     assert (verdict.outcome, verdict.candidate_id, verdict.similarity) == (Outcome.UNKNOWN, None, None)

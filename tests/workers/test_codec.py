@@ -1,9 +1,10 @@
-"""Bytes on the bus: round trips, refusals, and the exact bytes of version 1.0."""
+"""Bytes on the bus: round trips, refusals, and the exact bytes."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -89,7 +90,35 @@ def test_one_track_has_one_key(
     assert encode(SIGHTING).key == b"gate"
 
 
-def test_the_bytes_of_version_1_0_do_not_change(
+def test_confidence_survives_and_is_not_in_what_version_1_0_wrote(
+    embedded: Callable[..., EmbeddedFace],
+) -> None:
+    plain = embedded((0.3, -0.7, 0.1))
+    sure = replace(plain, embedding=replace(plain.embedding, confidence=0.75))
+    got = decode(encode(sure))
+    assert isinstance(got, EmbeddedFace)
+    assert got.embedding.confidence == 0.75
+    encoded = encode(sure)
+    document = msgspec.msgpack.decode(encoded.value)
+    del document["confidence"]
+    value = msgspec.msgpack.encode(document)
+    headers = (("schema", b"embedded-face"), ("version", b"1.0"))
+    old = decode(Encoded(encoded.key, headers, value))
+    assert isinstance(old, EmbeddedFace)
+    assert old.embedding.confidence is None
+    assert old.embedding.vector.tobytes() == plain.embedding.vector.tobytes()
+
+
+def test_what_version_1_0_wrote_of_an_embedding_does_not_change(
+    embedded: Callable[..., EmbeddedFace],
+) -> None:
+    document = msgspec.msgpack.decode(encode(embedded()).value)
+    assert document.pop("confidence") is None
+    value = msgspec.msgpack.encode(document)
+    assert hashlib.sha256(value).hexdigest()[:16] == "bb40fd6b5a3c6167"
+
+
+def test_the_bytes_do_not_change(
     crop: Callable[..., FaceCrop], embedded: Callable[..., EmbeddedFace], ended: Callable[..., TrackEnded]
 ) -> None:
     """A recorded topic must stay readable: change these digests only together with a version."""
@@ -99,7 +128,7 @@ def test_the_bytes_of_version_1_0_do_not_change(
     }
     assert digests == {
         "FaceCrop": "58d73ae3773b4178",
-        "EmbeddedFace": "bb40fd6b5a3c6167",
+        "EmbeddedFace": "dc936705aea19d49",
         "TrackEnded": "2078e57dbbe6029e",
         "Sighting": "2eb4746f2f457908",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,13 @@ class SmallNetwork(nn.Module):
         x = functional.relu(self.first(crops_rgb / 127.5 - 1))
         x = functional.relu(self.second(x)).amax((2, 3))
         return functional.normalize(self.third(x - 0.5), dim=1)
+
+
+class SmallJudge(SmallNetwork):
+    """The same, and how bright a crop is as its confidence."""
+
+    def embed_and_judge(self, crops_rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self(crops_rgb), crops_rgb.mean(dim=(1, 2, 3)) / 255.0
 
 
 def small() -> nn.Module:
@@ -216,3 +224,16 @@ def verified(architecture: str, path: Path) -> VerifiedModel:
         dim=128,
     )
     return VerifiedModel(card, {path.name: path})
+
+
+@pytest.mark.parametrize("runtime", [OpenVinoRuntime, lambda network: TorchRuntime(network, device="cpu")])
+def test_a_network_may_say_how_sure_it_is(
+    runtime: Callable[[nn.Module], OpenVinoRuntime | TorchRuntime], noise_crops: list[ByteArray]
+) -> None:
+    judged = NetworkEmbedder(KEY, DIM, runtime(PurifiedNetwork(NoPurification(), SmallJudge())))
+    plain = NetworkEmbedder(KEY, DIM, runtime(small()))
+    crops = [*noise_crops[:2], np.zeros_like(noise_crops[0])]
+    for one, other, crop in zip(judged.embed(crops), plain.embed(crops), crops, strict=True):
+        assert one.confidence == pytest.approx(crop.mean() / 255.0, abs=1e-5)
+        assert other.confidence is None
+        assert np.allclose(one.vector, other.vector, atol=1e-6)
