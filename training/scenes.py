@@ -64,6 +64,8 @@ class SceneMaker:
 
     def __init__(self, photos: Sequence[LabelledPhoto], empty_bgr: Sequence[ByteArray]) -> None:
         self._photos, self._empty = photos, empty_bgr
+        # Decoded once: a scene shows dozens, and decoding them would take half of its time.
+        self._decoded: dict[int, ByteArray] = {}
 
     def scene(self, random: np.random.Generator) -> Scene:
         """One, which depends on `random` alone."""
@@ -80,21 +82,23 @@ class SceneMaker:
         if random.random() < _EMPTY_SHARE:
             canvas.image[y0:y1, x0:x1] = self._without_faces(x1 - x0, y1 - y0, random)
             return
-        photo = self._photo(random)
-        image = photo.image_bgr()
+        photo, image = self._photo(random)
         matrix = _placement(photo, image.shape[:2], (x1 - x0, y1 - y0), random)
         canvas.image[y0:y1, x0:x1] = _warped(image, matrix, (x1 - x0, y1 - y0))
         matrix[:, 2] += (x0, y0)
         _add_labels(canvas, photo, matrix, tile)
 
-    def _photo(self, random: np.random.Generator) -> LabelledPhoto:
-        return self._photos[int(random.integers(len(self._photos)))]
+    def _photo(self, random: np.random.Generator) -> tuple[LabelledPhoto, ByteArray]:
+        """One of them, and what it shows."""
+        number = int(random.integers(len(self._photos)))
+        if number not in self._decoded:
+            self._decoded[number] = self._photos[number].image_bgr()
+        return self._photos[number], self._decoded[number]
 
     def _without_faces(self, width: int, height: int, random: np.random.Generator) -> ByteArray:
         """uint8 (height, width, 3): a photograph whose faces were painted over, a texture, a slope, noise."""
         if random.random() < _ERASED_SHARE:
-            photo = self._photo(random)
-            image = erased(photo)
+            image = erased(*self._photo(random))
         elif self._empty and random.random() < 0.8:
             image = self._empty[int(random.integers(len(self._empty)))]
         else:
@@ -105,7 +109,7 @@ class SceneMaker:
 
     def _paste(self, canvas: _Canvas, random: np.random.Generator) -> None:
         """A head cut out along an ellipse, where there is no face yet."""
-        photo = self._photo(random)
+        photo, image = self._photo(random)
         if len(photo.boxes) != 1 or len(photo.ignored):
             return
         size = float(np.exp(random.uniform(np.log(16), np.log(120))))
@@ -118,11 +122,11 @@ class SceneMaker:
         if any(_share_inside(head, other) or _share_inside(other, head) for other in _all_boxes(canvas)):
             return
         whole = (SIDE_PX, SIDE_PX)
-        mask = np.zeros(photo.image_bgr().shape[:2], np.float32)
+        mask = np.zeros(image.shape[:2], np.float32)
         centre, axes = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) * random.uniform(0.6, 0.9)
         cv2.ellipse(mask, (centre.tolist(), (2 * axes).tolist(), 0.0), 1.0, -1)
         weight = cv2.warpAffine(mask, matrix, whole)[..., None]
-        pasted = cv2.warpAffine(photo.image_bgr(), matrix, whole)
+        pasted = cv2.warpAffine(image, matrix, whole)
         canvas.image[:] = np.rint(canvas.image * (1 - weight) + pasted * weight).astype(np.uint8)
         _add_labels(canvas, photo, matrix, (0, 0, *whole))
 
@@ -230,9 +234,8 @@ def _all_boxes(canvas: _Canvas) -> list[FloatArray]:
     return [*canvas.boxes, *canvas.ignored]
 
 
-def erased(photo: LabelledPhoto) -> ByteArray:
-    """The photograph with every face painted over from what surrounds it."""
-    image = photo.image_bgr()
+def erased(photo: LabelledPhoto, image: ByteArray) -> ByteArray:
+    """The photograph, uint8 (H, W, 3) BGR, with every face painted over from what surrounds it."""
     mask = np.zeros(image.shape[:2], np.uint8)
     for box in (*photo.boxes, *photo.ignored):
         middle, size = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) * 1.25
