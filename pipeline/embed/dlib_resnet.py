@@ -26,6 +26,7 @@ CHIP_PX = 150
 # (filters, units); every level but the first begins with a unit that halves height and width
 _LEVELS = ((32, 3), (64, 4), (128, 3), (256, 3), (256, 1))
 _STEM = 32
+_POOLED_PX = 35  # side of what the first unit gets
 _MEAN_RGB = (122.782, 117.001, 104.298)
 _SCALE = 256.0
 
@@ -64,27 +65,23 @@ def _conv(inputs: int, filters: int, kernel: int, stride: int) -> nn.Sequential:
 
 
 class _Unit(nn.Module):
-    def __init__(self, inputs: int, filters: int, *, halves: bool) -> None:
+    """Filters x side x side from inputs x `side_px` x `side_px`, of which `halves` makes half as many."""
+
+    def __init__(self, inputs: int, filters: int, side_px: int, *, halves: bool) -> None:
         super().__init__()
         self.first = _conv(inputs, filters, 3, 2 if halves else 1)
         self.second = _conv(filters, filters, 3, 1)
         self.halves = halves
+        self.side_px = side_px // 2 if halves else side_px
+        # A convolution without padding leaves a row less than the average where the side is even.
+        self.missing_px = self.side_px - (side_px - 1) // 2 if halves else 0
+        self.missing_channels = filters - inputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.second(functional.relu(self.first(x)))
         shortcut = functional.avg_pool2d(x, 2, 2) if self.halves else x
-        return functional.relu(_sum(y, shortcut))
-
-
-def _sum(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """float32 (N, C, H, W) of which each side is the longer one's."""
-    shape = [max(a, b) for a, b in zip(one.shape[1:], other.shape[1:], strict=True)]
-    return _grown(one, shape) + _grown(other, shape)
-
-
-def _grown(x: torch.Tensor, shape: list[int]) -> torch.Tensor:
-    channels, height, width = (wanted - has for wanted, has in zip(shape, x.shape[1:], strict=True))
-    return functional.pad(x, (0, width, 0, height, 0, channels))
+        grown = functional.pad(y, (0, self.missing_px, 0, self.missing_px))
+        return functional.relu(grown + functional.pad(shortcut, (0, 0, 0, 0, 0, self.missing_channels)))
 
 
 class DlibResNet(nn.Module):
@@ -101,11 +98,12 @@ class DlibResNet(nn.Module):
         self.resample = TemplateResampling(CHIP_TEMPLATE, CHIP_PX)
         self.stem = _conv(3, _STEM, 7, 2)
         units: list[nn.Module] = []
-        inputs = _STEM
+        inputs, side_px = _STEM, _POOLED_PX
         for level, (filters, count) in enumerate(_LEVELS):
             for n in range(count):
-                units.append(_Unit(inputs, filters, halves=level > 0 and n == 0))
-                inputs = filters
+                unit = _Unit(inputs, filters, side_px, halves=level > 0 and n == 0)
+                units.append(unit)
+                inputs, side_px = filters, unit.side_px
         self.units = nn.Sequential(*units)
         self.project = nn.Linear(inputs, EMBEDDING_DIM, bias=False)
 

@@ -15,6 +15,7 @@ import torch
 
 from pipeline.embed.dlib_file import read_layers
 from pipeline.embed.dlib_resnet import CHIP_PX, EMBEDDING_DIM, DlibResNet, load_dlib_resnet
+from pipeline.embed.load import load_embedder
 from pipeline.errors import ModelFormatError, ModelNotFound
 from pipeline.models import Catalogue, ModelKind
 from pipeline.models.reading import package_folder
@@ -62,6 +63,17 @@ def test_it_embeds_our_crops_with_gradients(network: DlibResNet) -> None:
     vectors[:, 0].sum().backward()
     assert crops.grad is not None
     assert crops.grad.abs().max() > 0
+
+
+def test_it_runs_as_the_program_runs_it(network: DlibResNet) -> None:
+    catalogue = Catalogue.load([])
+    none = catalogue.open("none", ModelKind.PURIFIER)
+    embedder = load_embedder(catalogue.open("dlib-resnet", ModelKind.EMBEDDER), none)
+    crop = np.random.default_rng(0).integers(0, 256, (112, 112, 3), dtype=np.uint8)
+    expected = network(torch.from_numpy(crop).permute(2, 0, 1)[None].float())[0].numpy()
+    (embedding,) = embedder.embed([crop])
+    assert embedding.confidence is None
+    assert np.allclose(embedding.vector, expected, atol=1e-4)
 
 
 def test_the_chip_is_cut_from_our_crop(network: DlibResNet) -> None:
