@@ -48,10 +48,11 @@ class _WeighedSum(nn.Module):
         self.weight = nn.Parameter(torch.full((1, channels, _PLACES, _PLACES), 1.0 / _PLACES**2))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        height, width = x.shape[2:]
         weight: torch.Tensor = self.weight
-        if (height, width) != (_PLACES, _PLACES):
+        # What is traced runs on faces of 112 px only; a choice by shape cannot be traced.
+        if not torch.jit.is_tracing() and x.shape[2:] != (_PLACES, _PLACES):  # type: ignore[attr-defined]
             # Smaller faces, as training begins with: the same weights, of fewer and larger places.
+            height, width = x.shape[2:]
             weight = functional.interpolate(weight, (height, width), mode="bilinear", align_corners=False)
             weight = weight * (_PLACES**2 / (height * width))
         return (x * weight).sum(dim=(2, 3))
