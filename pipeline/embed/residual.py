@@ -50,7 +50,7 @@ class _WeighedSum(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         weight: torch.Tensor = self.weight
         # What is traced runs on faces of 112 px only; a choice by shape cannot be traced.
-        if not torch.jit.is_tracing() and x.shape[2:] != (_PLACES, _PLACES):  # type: ignore[attr-defined]
+        if not torch.jit.is_tracing() and x.shape[2:] != (_PLACES, _PLACES):  # type: ignore[attr-defined,no-untyped-call]
             # Smaller faces, as training begins with: the same weights, of fewer and larger places.
             height, width = x.shape[2:]
             weight = functional.interpolate(weight, (height, width), mode="bilinear", align_corners=False)
