@@ -8,6 +8,8 @@ distillation: Goldblum, Fowl, Feizi, Goldstein, AAAI 2020). Loss, with x a view 
 
     1 - cos(S(x), T) + beta * (1 - cos(S(x'), T) + KL of similarities to everybody who trains)
 
+and for a student that says how sure it is of an embedding, what it is wrong by, squared.
+
 A quarter of the views go to the student without purifier, so that its embeddings of raw faces stay what
 they are: attack evidence compares the two. Weights are perturbed adversarially before each step (Wu, Xia,
 Wang, NeurIPS 2020) and averaged over steps; of the averages the one that withstands most on fold 4 is taken
@@ -27,11 +29,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from pipeline.embed.embedder import Judging
 from pipeline.purify.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.purify.pin import NoPurification, Pin
 from pipeline.robustness.faces import FacePack
 from pipeline.robustness.protocol import Split
-from training.adversarial_loss import apart, inner_attack, neighbourhood
+from training.adversarial_loss import apart, inner_attack, misjudged, neighbourhood
 from training.bank import TeacherBank
 from training.schedule import average_into, set_rate
 from training.selection import ATTACK, EPS_255, Selected, Selection, can_select
@@ -104,9 +107,17 @@ class Behind(nn.Module):
 
     def forward(self, crops: torch.Tensor, raw: torch.Tensor) -> torch.Tensor:
         """Crops float32 (N, 3, 112, 112); bool (N,) says which go in as they are."""
-        seen = torch.where(raw.view(-1, 1, 1, 1), crops, self.purifier(crops))
-        vectors: torch.Tensor = self.student(seen)
+        vectors: torch.Tensor = self.student(self._seen(crops, raw))
         return vectors
+
+    def judged(self, crops: torch.Tensor, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The same, and how sure the student is of each embedding, float32 (N,), if it says so."""
+        if isinstance(self.student, Judging):
+            return self.student.embed_and_judge(self._seen(crops, raw))
+        return self(crops, raw), None
+
+    def _seen(self, crops: torch.Tensor, raw: torch.Tensor) -> torch.Tensor:
+        return torch.where(raw.view(-1, 1, 1, 1), crops, self.purifier(crops))
 
 
 class AdversarialStage:
@@ -225,11 +236,13 @@ class AdversarialStage:
         attacked = self._attack(crops, index, targets, raw, random=random, generator=generator)
         with self._worst_weights(attacked, targets, raw):
             self._optimiser.zero_grad()
-            clean_loss = apart(self._network(crops, raw), targets).mean()
-            vectors = self._network(attacked, raw)
-            attacked_loss = apart(vectors, targets).mean()
+            clean, clean_confidence = self._network.judged(crops, raw)
+            vectors, confidence = self._network.judged(attacked, raw)
+            clean_apart, attacked_apart = apart(clean, targets), apart(vectors, targets)
+            clean_loss, attacked_loss = clean_apart.mean(), attacked_apart.mean()
             resemblance = neighbourhood(vectors, targets, bank.upright).mean()
             loss = clean_loss + options.beta * (attacked_loss + resemblance)
+            loss = loss + misjudged(clean_confidence, clean_apart) + misjudged(confidence, attacked_apart)
             loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._student.parameters(), 5.0)
         self._optimiser.step()

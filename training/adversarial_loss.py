@@ -14,6 +14,18 @@ def apart(vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return 1.0 - (vectors * targets).sum(dim=1)
 
 
+def misjudged(confidence: torch.Tensor | None, distance: torch.Tensor) -> torch.Tensor:
+    """float32 (): mean squared error of what a student says of its own cosines with the teacher.
+
+    Args:
+        confidence: float32 (N,); ``None`` where it says nothing, which costs nothing.
+        distance: float32 (N,), from :func:`apart`.
+    """
+    if confidence is None:
+        return distance.new_zeros(())
+    return functional.mse_loss(confidence, (1.0 - distance.detach()).clamp(min=0.0))
+
+
 def neighbourhood(vectors: torch.Tensor, targets: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
     """float32 (N,): KL divergence between how `targets` and `vectors` see everybody in `bank` (M, D).
 

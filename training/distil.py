@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 from pipeline.embed.residual import ResidualFaceNet
 from pipeline.purify.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.purify.pin import NoPurification, Pin
-from training.adversarial_loss import apart, neighbourhood
+from training.adversarial_loss import apart, misjudged, neighbourhood
 from training.face_pool import FacePool
 from training.schedule import average_into, parameter_groups, set_rate, warm_stay_fall
 from training.views import nuisance
@@ -197,7 +197,7 @@ class Distillation:
         vectors, quality = vectors.float(), quality.float()
         distance = apart(vectors, targets)
         resemblance = neighbourhood(vectors, targets, self._others()).mean()
-        error = functional.mse_loss(quality, 1.0 - distance.detach())
+        error = misjudged(quality, distance)
         loss = distance.mean() + _RESEMBLANCE_WEIGHT * resemblance + error
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

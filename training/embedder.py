@@ -27,7 +27,7 @@ from pipeline.robustness.faces import FacePack, load_faces
 from pipeline.robustness.protocol import Split
 from training.distil import Distillation, DistilOptions
 from training.face_pool import PoolMaker
-from training.output import ARCHITECTURE, embedder_card, save_network
+from training.output import EMBEDDER_ARCHITECTURE, embedder_card, save_network
 from training.teachers import load_teachers
 
 TEACHERS = ("face-reidentification-retail-0095", "mobilefacenet")
@@ -111,7 +111,7 @@ def _student(catalogue: Catalogue, name: str | None) -> tuple[ResidualFaceNet, s
     start = catalogue.open(name, ModelKind.EMBEDDER)
     network = load_network(start)
     if not isinstance(network, ResidualFaceNet):
-        raise UsageError(f"the recipe trains {ARCHITECTURE}; {name} is {start.card.architecture}")
+        raise UsageError(f"the recipe trains {EMBEDDER_ARCHITECTURE}; {name} is {start.card.architecture}")
     return network, start.card.model_id
 
 

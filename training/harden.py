@@ -8,7 +8,6 @@ Stopped and started again with the same options it goes on where it was.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -18,14 +17,16 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 
 from pipeline.embed.load import load_network
-from pipeline.errors import PinwatchError, StorageError, UsageError
-from pipeline.models import Catalogue, ModelCard, ModelFile, ModelKind, card_document, sha256_of
+from pipeline.errors import PinwatchError, UsageError
+from pipeline.models import Catalogue, ModelCard, ModelKind
 from pipeline.purify.load import load_purifier
+from pipeline.purify.storage import LICENCE
 from pipeline.robustness.faces import load_faces
 from training.adversarial import AdversarialOptions, AdversarialStage
 from training.bank import make_bank
+from training.output import EMBEDDER_ARCHITECTURE, save_network
 
-ARCHITECTURE = "mobilefacenet"
+ARCHITECTURES = (EMBEDDER_ARCHITECTURE, "mobilefacenet")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -36,7 +37,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--embedder", default="mobilefacenet", help="card that the student starts from")
     parser.add_argument("--purifier", required=True, help="card of the purifier before it")
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder for NAME.pt, its card and the checkpoint"
+        "--out", type=Path, required=True, help="folder for the weights, their card and the checkpoint"
     )
     parser.add_argument("--name", default="hardened")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -60,8 +61,9 @@ def harden(given: argparse.Namespace, bar: Bar) -> ModelCard:
     )
     catalogue = Catalogue.load([given.models, given.out])
     start = catalogue.open(given.embedder, ModelKind.EMBEDDER)
-    if start.card.architecture != ARCHITECTURE:
-        raise UsageError(f"the recipe trains {ARCHITECTURE}; {given.embedder} is {start.card.architecture}")
+    if start.card.architecture not in ARCHITECTURES:
+        wanted = " or ".join(ARCHITECTURES)
+        raise UsageError(f"the recipe trains {wanted}; {given.embedder} is {start.card.architecture}")
     device = torch.device(given.device)
     purifier = load_purifier(catalogue.open(given.purifier, ModelKind.PURIFIER)).to(device)
     pack = load_faces(given.faces)
@@ -85,32 +87,17 @@ def harden(given: argparse.Namespace, bar: Bar) -> ModelCard:
             f"step {progress.step}/{options.steps}: 1 - cos {progress.clean_loss:.4f} clean, "
             f"{progress.attacked_loss:.4f} attacked"
         )
-    return _save(start.card, stage, given, len(bank))
-
-
-def _save(start: ModelCard, stage: AdversarialStage, given: argparse.Namespace, faces: int) -> ModelCard:
-    path = given.out / f"{given.name}.pt"
-    weights = {name: value.cpu().contiguous() for name, value in stage.weights.items()}
-    try:
-        part = path.with_suffix(".part")
-        torch.save(weights, part)
-        file = ModelFile(path.name, sha256_of(part), size_bytes=part.stat().st_size)
-        card = replace(
-            start,
-            name=given.name,
-            source="python -m training.harden",
-            description=f"{start.name}, {stage.step} steps of the adversarial stage behind {given.purifier}, "
-            f"on {faces} photographs; {stage.choice}.",
-            files=(file,),
-            thresholds=(),
-        )
-        part.replace(path)
-        (given.out / f"{given.name}.card.yaml").write_text(
-            json.dumps(card_document(card), indent=2) + "\n", "utf-8"
-        )
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error}") from error
-    return card
+    student.load_state_dict(stage.weights)
+    card = replace(
+        start.card,
+        name=given.name,
+        licence=LICENCE,
+        source="python -m training.harden",
+        description=f"{start.card.name}, {stage.step} steps of the adversarial stage behind "
+        f"{given.purifier}, on {len(bank)} photographs; {stage.choice}.",
+        thresholds=(),
+    )
+    return save_network(given.out, card, student)
 
 
 def main(arguments: list[str] | None = None) -> int:

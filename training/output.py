@@ -15,7 +15,7 @@ from pipeline.errors import StorageError
 from pipeline.models import InputSpec, ModelCard, ModelFile, ModelKind, card_document, sha256_of
 from pipeline.purify.storage import LICENCE
 
-ARCHITECTURE = "residual_facenet"
+EMBEDDER_ARCHITECTURE = "residual_facenet"
 DETECTOR_ARCHITECTURE = "compact"
 
 
@@ -24,7 +24,7 @@ def embedder_card(name: str, description: str, source: str) -> ModelCard:
     return ModelCard(
         name=name,
         kind=ModelKind.EMBEDDER,
-        architecture=ARCHITECTURE,
+        architecture=EMBEDDER_ARCHITECTURE,
         licence=LICENCE,
         source=source,
         description=description,

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.detect.load import load_detector
-from pipeline.embed.load import load_embedder
+from pipeline.embed.load import load_embedder, load_network
+from pipeline.embed.residual import ResidualFaceNet
 from pipeline.models import Catalogue, ModelKind
 from tests.toys import toy_pack, toy_photo
-from training import detector, embedder
+from training import detector, embedder, harden
 from training.labels import load_labels
 
 PEOPLE = ("Abel_Pacheco", "Akhmed_Zakayev", "Amber_Tamblyn")
@@ -34,6 +35,12 @@ def test_an_embedder_is_trained_and_gone_on_with(
     (embedding,) = trained.embed([toy_photo(0, 1)])
     assert embedding.vector.shape == (256,)
     assert embedding.confidence is not None
+    stage = ["--views", "8", "--batch", "4", "--attack-steps", "1", "--last-attack-steps", "1"]
+    behind = ["--embedder", "second", "--purifier", "pinwatch-pin", "--select-every", "0"]
+    assert harden.main([*command, *stage, *behind, "--name", "hard"]) == 0
+    assert "second, 2 steps of the adversarial stage behind pinwatch-pin" in capsys.readouterr().out
+    hardened = Catalogue.load([tmp_path]).open("hard", ModelKind.EMBEDDER)
+    assert isinstance(load_network(hardened), ResidualFaceNet)
     assert embedder.main([*command, *recipe, "--start", "mobilefacenet"]) != 0
     assert "the recipe trains residual_facenet" in capsys.readouterr().err
 

@@ -17,7 +17,7 @@ from pipeline.robustness.protocol import Split, person_of
 from tests.toys import ToyEmbedder, toy_photo
 from training import harden
 from training.adversarial import AdversarialOptions, AdversarialStage
-from training.adversarial_loss import apart, inner_attack, neighbourhood
+from training.adversarial_loss import apart, inner_attack, misjudged, neighbourhood
 from training.attack_pool import PIECE, AttackPool, PoolOptions, Surrogates
 from training.bank import TeacherBank, make_bank
 from training.fit_adaptive import untrained_pin
@@ -315,6 +315,13 @@ def test_losses_are_zero_where_nothing_differs() -> None:
     assert torch.allclose(apart(vectors, vectors), torch.zeros(4), atol=1e-6)
     assert torch.allclose(neighbourhood(vectors, vectors, vectors), torch.zeros(4), atol=1e-6)
     assert (neighbourhood(vectors, vectors.flip(0), vectors) > 0.1).all()
+
+
+def test_being_sure_of_what_is_wrong_costs() -> None:
+    distance = torch.tensor([0.1, 0.6])
+    assert float(misjudged(torch.tensor([0.9, 0.4]), distance)) == pytest.approx(0.0, abs=1e-9)
+    assert float(misjudged(torch.tensor([0.9, 0.9]), distance)) == pytest.approx(0.125)
+    assert float(misjudged(None, distance)) == 0.0
 
 
 def test_views_are_pictures_and_depend_on_the_seed_alone() -> None:
