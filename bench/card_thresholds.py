@@ -38,6 +38,9 @@ BATCH = 32
 AMBIGUOUS_SHARE = 0.01
 """Of the probes that rightly pass the threshold, this share may be called ambiguous by the margin."""
 
+_STEPS = 1000
+"""Thresholds are rounded to thousandths: embedders differ in how far apart they hold people."""
+
 PAIRS_RULE = 30
 """No false match rate is claimed with fewer false matches than this (the rule of 30)."""
 
@@ -136,7 +139,8 @@ def print_entry(purifier: str, groups: Sequence[Templates], fmr: float) -> None:
     for target in (1e-3, 1e-4, 1e-5, 5e-6):
         print(f"  FMR {target:g}: photo to photo {_at(photos, target)}   crop to photo {_at(crops, target)}")
     supported = max(fmr, PAIRS_RULE / len(photos.impostor))
-    match = float(np.ceil(max(photos.threshold(supported), crops.threshold(supported)) * 100) / 100)
+    strict = max(photos.threshold(supported), crops.threshold(supported))
+    match = float(np.ceil(strict * _STEPS) / _STEPS)
     margin = _margin(groups, match)
     print("  largest impostor similarities:", np.round(photos.impostor[:6], 3))
     print(
@@ -154,7 +158,7 @@ def _margin(groups: Sequence[Templates], match: float) -> float:
     found = [leads(group, match) for group in groups]
     right = np.array([lead for group in found for lead in group[0]])
     wrong = np.array([lead for group in found for lead in group[1]])
-    margin = float(np.floor(np.quantile(right, AMBIGUOUS_SHARE) * 100) / 100)
+    margin = float(np.floor(np.quantile(right, AMBIGUOUS_SHARE) * _STEPS) / _STEPS)
     print(f"  leads: {len(right)} named rightly, {len(wrong)} strangers pass; at margin {margin}")
     print(f"  {(right < margin).mean():.4f} of the former, {(wrong < margin).mean():.2f} of the latter fail")
     return margin
