@@ -27,7 +27,7 @@ from bench.lfw import Cut, cut_faces_of_people, pair_accuracy
 from gallery.vision import embed_photo_crops
 from pipeline.detect.load import load_detector
 from pipeline.embed.load import load_embedder
-from pipeline.models import Catalogue, ModelKind
+from pipeline.models import Catalogue, ModelKind, StrangerScore
 from pipeline.purify.fit import FitOptions, fit_pin, save_fitted
 from pipeline.robustness.protocol import Pair, fold_of_people, read_pairs
 from pipeline.seams import FaceEmbedder
@@ -37,6 +37,10 @@ DEVELOPMENT_FOLDS = (1, 2, 3)
 BATCH = 32
 AMBIGUOUS_SHARE = 0.01
 """Of the probes that rightly pass the threshold, this share may be called ambiguous by the margin."""
+
+GALLERY_SIZES = (10, 30, 100, 300, 600)
+GALLERY_DRAWS = 20
+STRANGERS_FPIR = 0.01
 
 _STEPS = 1000
 """Thresholds are rounded to thousandths: embedders differ in how far apart they hold people."""
@@ -127,6 +131,30 @@ def leads(group: Templates, match: float) -> tuple[list[float], list[float]]:
     return right, wrong
 
 
+def stranger_scores(groups: Sequence[Templates], seed: int = 0) -> list[StrangerScore]:
+    """What the most similar of 1 % of strangers score, by how many are enrolled.
+
+    Galleries are drawn from the people of a group, each with their first photograph; strangers are all
+    photographs of the others. Sizes that leave fewer strangers than people are left out.
+    """
+    random, found = np.random.default_rng(seed), []
+    for size in GALLERY_SIZES:
+        best: list[float] = []
+        for group in groups:
+            names, first = np.unique(group.people, return_index=True)
+            if 2 * size > len(names):
+                continue
+            similarities = group.plain @ group.mirrored[first].T
+            for _ in range(GALLERY_DRAWS):
+                enrolled = random.choice(len(names), size, replace=False)
+                strangers = ~np.isin(group.people, names[enrolled])
+                best += similarities[np.ix_(strangers, enrolled)].max(axis=1).tolist()
+        if best:
+            similarity = float(np.ceil(np.quantile(best, 1 - STRANGERS_FPIR) * _STEPS) / _STEPS)
+            found.append(StrangerScore(size, STRANGERS_FPIR, similarity))
+    return found
+
+
 def report(name: str, purifier: str, groups: Sequence[Templates], pairs: Sequence[Pair], fmr: float) -> None:
     """Print accuracy, the error curve, and the card's entry."""
     print(f"\n{name} behind {purifier}: LFW folds 1-3 {_accuracy(groups, pairs):.4f}")
@@ -147,6 +175,11 @@ def print_entry(purifier: str, groups: Sequence[Templates], fmr: float) -> None:
         f"      - {{purifier: {purifier}, match: {match}, margin: {margin}, fmr: {supported:.2g}, "
         f"fnmr: {photos.fnmr(match):.3f}, impostor_pairs: {len(photos.impostor)}}}"
     )
+    scores = ", ".join(
+        f"{{gallery: {one.gallery}, fpir: {one.fpir}, similarity: {one.similarity}}}"
+        for one in stranger_scores(groups)
+    )
+    print(f"        strangers: [{scores}]")
 
 
 def _at(measured: Measured, fmr: float) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gallery.replica import GalleryReplica
     from gallery.store import GalleryStore
     from gallery.vision import Vision
-    from pipeline.models import Catalogue, ModelCard
+    from pipeline.models import CardThresholds, Catalogue, ModelCard
     from pipeline.sources.select import SourceSpec
     from workers.cameras import Camera, CameraStore
     from workers.reader import Reader
@@ -268,11 +268,14 @@ class Context:
             origin="settings",
         )
 
-    def _card_thresholds(self) -> Thresholds:
-        """Those of the embedder's card behind this kind of purifier."""
+    def card_thresholds(self) -> CardThresholds | None:
+        """What the embedder's card says behind this kind of purifier."""
         embedder, purifier = self._cards()
+        return embedder.thresholds_for(purifier)
+
+    def _card_thresholds(self) -> Thresholds:
         votes = self.settings.decision.votes
-        found = embedder.thresholds_for(purifier)
+        found = self.card_thresholds()
         if found is not None:
             return Thresholds(found.match, found.margin, votes, evidence=found.evidence)
         return replace(_UNSET, votes=votes)

@@ -159,6 +159,17 @@ def _thresholds(context: Context) -> Iterator[Finding]:
     in_force = context.thresholds()
     text = f"named from similarity {in_force.match:.3f}, margin {in_force.margin:.3f} ({in_force.origin})"
     yield Finding(State.OK, "thresholds", text)
+    card = context.card_thresholds()
+    subjects = len(context.store().subjects())
+    strangers = card.for_gallery(subjects) if card is not None else None
+    if strangers is not None and in_force.match < strangers.similarity:
+        yield Finding(
+            State.NOTE,
+            "strangers",
+            f"with {strangers.gallery:,} people enrolled, {strangers.fpir:.0%} of strangers were at least "
+            f"{strangers.similarity:.3f} similar to one of them; {subjects:,} are enrolled, and "
+            f"{in_force.match:.3f} names: raise decision.match, or run `pinwatch gallery calibrate`",
+        )
 
 
 def _gallery(context: Context) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from pipeline.models.card import (
     ModelCard,
     ModelFile,
     ModelKind,
+    StrangerScore,
     card_document,
     check_card_name,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "ModelCard",
     "ModelFile",
     "ModelKind",
+    "StrangerScore",
     "VerifiedModel",
     "card_document",
     "check_card_name",

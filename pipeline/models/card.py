@@ -103,6 +103,29 @@ class InputSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class StrangerScore:
+    """How alike strangers look to whoever is most alike among the people enrolled.
+
+    Attributes:
+        gallery: How many people are enrolled.
+        fpir: Share of strangers (false positive identification rate) ...
+        similarity: ... whose best candidate is at least so similar.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    gallery: int
+    fpir: float
+    similarity: float
+
+    def __post_init__(self) -> None:
+        if self.gallery < 1:
+            raise ValueError(f"gallery must be positive, got {self.gallery}")
+        if not 0.0 < self.fpir < 1.0:
+            raise ValueError(f"fpir must be between 0 and 1, got {self.fpir}")
+
+
+@dataclass(frozen=True, slots=True)
 class CardThresholds:
     """At which similarity an embedder names somebody, when it suspects an attack, and on what that rests.
 
@@ -119,6 +142,7 @@ class CardThresholds:
             calibrated, as are the two that follow.
         evidence_far: False alarm rate at `evidence`: the share of unattacked tracks above it.
         evidence_negatives: How many unattacked tracks `evidence_far` rests on.
+        strangers: What strangers score against galleries of growing size; empty where it was not measured.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
@@ -133,6 +157,7 @@ class CardThresholds:
     evidence: float | None = None
     evidence_far: float | None = None
     evidence_negatives: int | None = None
+    strangers: tuple[StrangerScore, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_evidence()
@@ -140,6 +165,12 @@ class CardThresholds:
             raise ValueError(f"match must be a cosine similarity, got {self.match}")
         if self.margin < 0.0:
             raise ValueError(f"margin must not be negative, got {self.margin}")
+
+    def for_gallery(self, subjects: int) -> StrangerScore | None:
+        """The entry of the smallest gallery of at least so many people, else of the largest one, if any."""
+        ordered = sorted(self.strangers, key=lambda entry: entry.gallery)
+        large_enough = [entry for entry in ordered if entry.gallery >= subjects]
+        return next(iter(large_enough or ordered[-1:]), None)
 
     def _check_evidence(self) -> None:
         if self.evidence is None and self.evidence_far is None and self.evidence_negatives is None:

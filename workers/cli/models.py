@@ -168,6 +168,9 @@ def _lines(catalogue: Catalogue, card: ModelCard) -> Iterator[tuple[str, str]]:
             f"match {entry.match}, margin {entry.margin} behind {entry.purifier}: FMR {entry.fmr:g}, "
             f"FNMR {entry.fnmr:g} ({entry.impostor_pairs:,} impostor pairs, {entry.data})",
         )
+        if entry.strangers:
+            scores = (f"{one.similarity:.3f} of {one.gallery:,}" for one in entry.strangers)
+            yield "", f"{entry.strangers[0].fpir:.0%} of strangers score as much: {', '.join(scores)}"
     for key, value in card.options.items():
         yield key, str(value)
     for status in catalogue.status(card):
