@@ -7,8 +7,7 @@ the teachers say of x and S the student:
 
     1 - cos(S(x'), T) + .5 KL of similarities to 8,000 other faces + (quality(x') - cos(S(x'), T))^2
 
-(relational distillation: Fang et al., SEED, ICLR 2021). Faces are small at first: a step at 64 px takes a
-third of one at 112 (progressive resizing: Tan, Le, EfficientNetV2, ICML 2021).
+(relational distillation: Fang et al., SEED, ICLR 2021).
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline.embed.residual import ResidualFaceNet
@@ -46,8 +44,6 @@ class DistilOptions:
         weight_decay: Of the same.
         ema: Of the averaged weights, per step; reached gradually.
         queue: Other faces that similarities are compared to.
-        small_until: Share of the steps with faces of 64 px.
-        middle_until: Share of the steps until which they have 88 px; from then on 112.
         seed: Of everything random.
     """
 
@@ -58,18 +54,11 @@ class DistilOptions:
     weight_decay: float = 0.05
     ema: float = 0.999
     queue: int = 8_000
-    small_until: float = 0.7
-    middle_until: float = 0.85
     seed: int = 0
 
     @property
     def steps(self) -> int:
         return max(1, self.views // self.batch)
-
-    def side_px(self, step: int) -> int:
-        """Of the faces in a step."""
-        done = step / self.steps
-        return 64 if done < self.small_until else 88 if done < self.middle_until else 112
 
     def rate(self, step: int) -> float:
         """Learning rate of a step."""
@@ -208,16 +197,10 @@ class Distillation:
         return torch.stack([1.0 - distance.mean(), error]).detach()
 
     def _seen(self, views: torch.Tensor) -> torch.Tensor:
-        """Some through the purifier, all of them small, if it is early."""
+        """Some of them through the purifier."""
         purified = round(self._options.purified_share * len(views))
         with torch.no_grad():
-            faces = torch.cat([self._purifier(views[:purified]), views[purified:]])
-        side = self._options.side_px(self._step)
-        if side == faces.shape[-1]:
-            return faces
-        return functional.interpolate(
-            faces, (side, side), mode="bilinear", align_corners=False, antialias=True
-        )
+            return torch.cat([self._purifier(views[:purified]), views[purified:]])
 
     def _others(self) -> torch.Tensor:
         """float32 (Q, D): targets drawn anew for every step."""

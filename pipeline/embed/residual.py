@@ -1,10 +1,10 @@
 """The embedder that ships with Pinwatch: a small residual network of dense 3x3 convolutions.
 
-A MobileFaceNet has half the multiplications, but on processors without wide vector units its depthwise
-convolutions take as long as these dense ones, forwards and more so backwards. Residual units are those
-of ResNet with batch normalisation (He, Zhang, Ren, Sun, CVPR 2016, arXiv:1512.03385); the places of a face
-are weighed per channel before they are summed, as MobileFaceNet's global depthwise convolution does (Chen,
-Liu, Gao, Han, 2018, arXiv:1804.07573).
+Faces are reduced to 64 px first: those of cameras are rarely larger, and at 112 px it would take three times as
+long. Convolutions are dense: on processors without wide vector units depthwise ones save multiplications, not
+time. Residual units are those of ResNet with batch normalisation (He, Zhang, Ren, Sun, CVPR 2016,
+arXiv:1512.03385); the places of a face are weighed per channel before they are summed, as MobileFaceNet's
+global depthwise convolution does (Chen, Liu, Gao, Han, 2018, arXiv:1804.07573).
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pipeline.types import CROP_SIZE_PX
+
 EMBEDDING_DIM = 256
+FACE_PX = 64
 
 # (channels, residual units) of each stage; a stage begins by halving height and width
 _STAGES = ((32, 0), (64, 2), (128, 3), (256, 1))
-_PLACES = 7
+_PLACES = 4
 _JUDGE_HIDDEN = 32
 
 
@@ -40,32 +43,39 @@ class _Residual(nn.Module):
         return functional.relu(x + self.second(functional.relu(self.first(x))))
 
 
+class _Reduction(nn.Module):
+    """float32 (N, 3, 112, 112) -> (N, 3, 64, 64): linear interpolation without aliasing, as two products."""
+
+    _weights: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        identity = torch.eye(CROP_SIZE_PX).view(1, 1, CROP_SIZE_PX, CROP_SIZE_PX)
+        size = (FACE_PX, CROP_SIZE_PX)
+        rows = functional.interpolate(identity, size, mode="bilinear", align_corners=False, antialias=True)
+        self.register_buffer("_weights", rows[0, 0], persistent=False)
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        return torch.matmul(torch.matmul(self._weights, crops), self._weights.T)
+
+
 class _WeighedSum(nn.Module):
-    """float32 (N, C, H, W) -> (N, C): a weight for each channel and place of a 7x7 face."""
+    """float32 (N, C, 4, 4) -> (N, C): a weight for each channel and place."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.full((1, channels, _PLACES, _PLACES), 1.0 / _PLACES**2))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weight: torch.Tensor = self.weight
-        # What is traced runs on faces of 112 px only; a choice by shape cannot be traced.
-        if not torch.jit.is_tracing() and x.shape[2:] != (_PLACES, _PLACES):  # type: ignore[attr-defined,no-untyped-call]
-            # Smaller faces, as training begins with: the same weights, of fewer and larger places.
-            height, width = x.shape[2:]
-            weight = functional.interpolate(weight, (height, width), mode="bilinear", align_corners=False)
-            weight = weight * (_PLACES**2 / (height * width))
-        return (x * weight).sum(dim=(2, 3))
+        return (x * self.weight).sum(dim=(2, 3))
 
 
 class ResidualFaceNet(nn.Module):
-    """float32 (N, 3, 112, 112) RGB 0..255, ArcFace template -> float32 (N, 256), unit norm.
-
-    Trained on smaller faces of the same framing first, it takes any height and width of 32 or more.
-    """
+    """float32 (N, 3, 112, 112) RGB 0..255, ArcFace template -> float32 (N, 256), unit norm."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.reduce = _Reduction()
         layers: list[nn.Module] = []
         inputs = 3
         for channels, units in _STAGES:
@@ -85,7 +95,7 @@ class ResidualFaceNet(nn.Module):
 
     def describe(self, crops_rgb: torch.Tensor) -> torch.Tensor:
         """float32 (N, 256): what embedding and quality are made from."""
-        x = (crops_rgb - 127.5) / 127.5
+        x = (self.reduce(crops_rgb) - 127.5) / 127.5
         return cast(torch.Tensor, self.pooled_norm(self.pool(self.features(x))))
 
     def embed_and_judge(self, crops_rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
