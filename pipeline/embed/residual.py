@@ -1,8 +1,8 @@
 """The embedder that ships with Pinwatch: a small residual network of dense 3x3 convolutions.
 
-Faces are reduced to 64 px first: those of cameras are rarely larger, and at 112 px it would take three times as
-long. Convolutions are dense: on processors without wide vector units depthwise ones save multiplications, not
-time. Residual units are those of ResNet with batch normalisation (He, Zhang, Ren, Sun, CVPR 2016,
+Faces are reduced to 64 px first: those of cameras are rarely larger, and at 112 px it would take three times
+as long. Convolutions are dense: on processors without wide vector units depthwise ones save multiplications,
+not time. Residual units are those of ResNet with batch normalisation (He, Zhang, Ren, Sun, CVPR 2016,
 arXiv:1512.03385); the places of a face are weighed per channel before they are summed, as MobileFaceNet's
 global depthwise convolution does (Chen, Liu, Gao, Han, 2018, arXiv:1804.07573).
 """
