@@ -21,6 +21,7 @@ from pipeline.detect.compact import CompactNet
 from pipeline.detect.load import load_detector
 from pipeline.errors import PinwatchError, UsageError
 from pipeline.models import Catalogue, ModelCard, ModelKind, load_into
+from pipeline.purify.storage import LICENCE
 from pipeline.robustness.protocol import Split, fold_of_people, person_of, read_pairs, split_of
 from training.empty import empty_pictures
 from training.find_faces import DetectorOptions, DetectorTraining
@@ -48,6 +49,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     train.add_argument("--start", type=Path, metavar="FILE", help="go on from these weights")
     train.add_argument("--out", type=Path, required=True, help="folder for the weights, card and checkpoint")
     train.add_argument("--name", default="pinwatch-detector")
+    train.add_argument("--licence", default=LICENCE, help="what the card says of it")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     train.add_argument("--readers", type=int, default=0, help="processes that make scenes")
     recipe = train.add_argument_group("recipe")
@@ -127,7 +129,9 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
         "faces seen from above."
     )
     return save_network(
-        given.out, detector_card(given.name, description, "python -m training.detector train"), network.cpu()
+        given.out,
+        detector_card(given.name, description, "python -m training.detector train", given.licence),
+        network.cpu(),
     )
 
 

@@ -22,6 +22,7 @@ from pipeline.embed.residual import EMBEDDING_DIM, ResidualFaceNet
 from pipeline.errors import PinwatchError, UsageError
 from pipeline.models import Catalogue, ModelCard, ModelKind
 from pipeline.purify.load import load_purifier
+from pipeline.purify.storage import LICENCE
 from pipeline.robustness.defence import Defence, verify
 from pipeline.robustness.faces import FacePack, load_faces
 from pipeline.robustness.protocol import Split
@@ -44,6 +45,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--made", type=int, default=50_000, help="faces made from the photographs")
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights, card and checkpoint")
     parser.add_argument("--name", default="pinwatch-face")
+    parser.add_argument("--licence", default=LICENCE, help="what the card says of it")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--readers", type=int, default=0, help="processes that prepare views")
     recipe = parser.add_argument_group("recipe")
@@ -101,7 +103,9 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
         f"pairs {found[0]:.4f} are decided rightly, behind {given.purifier} {found[1]:.4f}."
     )
     return save_network(
-        given.out, embedder_card(given.name, description, "python -m training.embedder"), student
+        given.out,
+        embedder_card(given.name, description, "python -m training.embedder", given.licence),
+        student,
     )
 
 

@@ -40,6 +40,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--out", type=Path, required=True, help="folder for the weights, their card and the checkpoint"
     )
     parser.add_argument("--name", default="hardened")
+    parser.add_argument("--licence", default=LICENCE, help="what the card says of it")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     recipe = parser.add_argument_group("recipe")
     for option in fields(AdversarialOptions):
@@ -91,7 +92,7 @@ def harden(given: argparse.Namespace, bar: Bar) -> ModelCard:
     card = replace(
         start.card,
         name=given.name,
-        licence=LICENCE,
+        licence=given.licence,
         source="python -m training.harden",
         description=f"{start.card.name}, {stage.step} steps of the adversarial stage behind "
         f"{given.purifier}, on {len(bank)} photographs; {stage.choice}.",

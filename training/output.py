@@ -19,13 +19,13 @@ EMBEDDER_ARCHITECTURE = "residual_facenet"
 DETECTOR_ARCHITECTURE = "compact"
 
 
-def embedder_card(name: str, description: str, source: str) -> ModelCard:
+def embedder_card(name: str, description: str, source: str, licence: str = LICENCE) -> ModelCard:
     """Of a :class:`~pipeline.embed.residual.ResidualFaceNet`, without its file."""
     return ModelCard(
         name=name,
         kind=ModelKind.EMBEDDER,
         architecture=EMBEDDER_ARCHITECTURE,
-        licence=LICENCE,
+        licence=licence,
         source=source,
         description=description,
         input=InputSpec(112, 112, "rgb", (127.5,) * 3, (127.5,) * 3, "arcface-112"),
@@ -33,13 +33,13 @@ def embedder_card(name: str, description: str, source: str) -> ModelCard:
     )
 
 
-def detector_card(name: str, description: str, source: str) -> ModelCard:
+def detector_card(name: str, description: str, source: str, licence: str = LICENCE) -> ModelCard:
     """Of a :class:`~pipeline.detect.compact.CompactNet`, without its file."""
     return ModelCard(
         name=name,
         kind=ModelKind.DETECTOR,
         architecture=DETECTOR_ARCHITECTURE,
-        licence=LICENCE,
+        licence=licence,
         source=source,
         description=description,
         input=InputSpec(None, None, "bgr", (127.5,) * 3, (127.5,) * 3),
