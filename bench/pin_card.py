@@ -1,6 +1,7 @@
-"""Measures what stands on the embedders' cards behind a purifier that was trained, and prints it as YAML.
+"""Measures what stands on the cards of embedders where folds 1 to 3 trained something, and prints it as YAML.
 
-Uses fold 4 of LFW only: the people of folds 1 to 3 trained the purifier, fold 5 is kept for scoring.
+Uses fold 4 of LFW only: the people of folds 1 to 3 trained the purifier, or the embedder (`--purifier none`),
+and fold 5 is kept for scoring.
 
     .venv/bin/python -m bench.pin_card --faces faces.npz --models ../shared/assets/models
 
@@ -85,6 +86,8 @@ def main() -> None:
         bare = load_embedder(opened, catalogue.open("none", ModelKind.PURIFIER), threads=given.threads)
         print(f"\n{name} behind {given.purifier}")
         print_entry(given.purifier, [embed_all(cuts, purified)], given.fmr)
+        if purified.key == bare.key:
+            continue  # without a purifier there is no evidence
         negatives = unattacked(np.stack([cut.crop_rgb for cut in cuts]))
         found = calibrate_evidence(shifts(list(negatives), EvidenceEmbedder(purified, bare)))
         print(

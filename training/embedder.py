@@ -38,7 +38,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line; every number of the recipe is an option of the same name."""
     parser = argparse.ArgumentParser(prog="python -m training.embedder", description=__doc__.splitlines()[0])
     parser.add_argument("--faces", type=Path, required=True, help="from `pinwatch robustness pack`")
-    parser.add_argument("--models", type=Path, required=True, help="folder of cards and model files")
+    parser.add_argument(
+        "--models", type=Path, action="append", required=True, help="folder of cards and model files"
+    )
     parser.add_argument("--teacher", action="append", metavar="CARD", help=f"default {', '.join(TEACHERS)}")
     parser.add_argument("--purifier", default="pinwatch-pin", help="card of the purifier before the student")
     parser.add_argument("--start", metavar="CARD", help="go on from these weights; default random ones")
@@ -64,7 +66,7 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
     """
     options = DistilOptions(**{field.name: getattr(given, field.name) for field in fields(DistilOptions)})
     device = torch.device(given.device)
-    catalogue = Catalogue.load([given.models, given.out])
+    catalogue = Catalogue.load([*given.models, given.out])
     purifier = load_purifier(catalogue.open(given.purifier, ModelKind.PURIFIER)).to(device)
     pack = load_faces(given.faces)
     teachers = load_teachers(catalogue, given.teacher or TEACHERS, given.device, torch.get_num_threads())
