@@ -177,7 +177,8 @@ def _lines(catalogue: Catalogue, card: ModelCard) -> Iterator[tuple[str, str]]:
         style = _STYLES[status.state]
         yield "file", f"{status.file.name} [{style}]{status.state}[/] {status.path or ''}"
         yield "", f"sha256 {status.file.sha256}"
-        yield "", status.file.url or "no public address is known"
+        elsewhere = f"comes with the package {status.file.package}" if status.file.package else None
+        yield "", status.file.url or elsewhere or "no public address is known"
 
 
 def _print_statuses(found: Sequence[tuple[ModelCard, FileStatus]]) -> None:
