@@ -306,15 +306,15 @@ class AdversarialStage:
             return
         weights: list[torch.Tensor] = [w for w in self._student.parameters() if w.ndim > 1]
         loss = apart(self._network(attacked, raw), targets).mean()
-        gradients = torch.autograd.grad(loss, weights)
+        # What only judges the embedding has no part in it, and is not moved.
+        gradients = torch.autograd.grad(loss, weights, allow_unused=True)
+        moved = [(w, g) for w, g in zip(weights, gradients, strict=True) if g is not None]
         with torch.no_grad():
-            moves = [
-                size * w.norm() * g / (g.norm() + 1e-12) for w, g in zip(weights, gradients, strict=True)
-            ]
-            torch._foreach_add_(weights, moves)
+            moves = [size * w.norm() * g / (g.norm() + 1e-12) for w, g in moved]
+            torch._foreach_add_([w for w, _ in moved], moves)
         yield
         with torch.no_grad():
-            torch._foreach_sub_(weights, moves)
+            torch._foreach_sub_([w for w, _ in moved], moves)
 
     def _set_rate(self) -> None:
         done = self._step / self._options.steps
