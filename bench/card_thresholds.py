@@ -24,9 +24,9 @@ import numpy.typing as npt
 
 from bench.errors import in_one_line
 from bench.lfw import Cut, cut_faces_of_people, pair_accuracy
-from gallery.vision import embed_photo_crops
 from pipeline.detect.load import load_detector
 from pipeline.embed.load import load_embedder
+from pipeline.embed.mirrored import embed_photo_crops
 from pipeline.models import Catalogue, ModelKind, StrangerScore
 from pipeline.purify.fit import FitOptions, fit_pin, save_fitted
 from pipeline.robustness.protocol import Pair, fold_of_people, read_pairs

@@ -15,7 +15,8 @@ from gallery.names import clean_name
 from gallery.photo import decode_photo, read_bytes
 from gallery.records import NewTemplate, PhotoRecord
 from gallery.store import GalleryStore
-from gallery.vision import CutFace, Vision, cut_faces, embed_photo_crops
+from gallery.vision import CutFace, Vision, cut_faces
+from pipeline.embed.mirrored import embed_photo_crops
 from pipeline.errors import ImageError
 from pipeline.types import Embedding, Thresholds
 

@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from gallery.photo import read_photo
-from gallery.vision import CutFace, Vision, cut_faces, embed_photo_crops
+from gallery.vision import CutFace, Vision, cut_faces
 from pipeline.decide import WeightedEmbedding, decide
+from pipeline.embed.mirrored import embed_photo_crops
 from pipeline.errors import ImageError
 from pipeline.seams import GalleryIndex
 from pipeline.types import Face, Quality, Thresholds, Verdict

@@ -9,7 +9,8 @@ from itertools import islice
 from gallery.photo import decode_photo
 from gallery.records import NewTemplate, StoredTemplate
 from gallery.store import GalleryStore
-from gallery.vision import CutFace, Vision, cut_face, embed_photo_crops
+from gallery.vision import CutFace, Vision, cut_face
+from pipeline.embed.mirrored import embed_photo_crops
 from pipeline.errors import GalleryCorrupt, ImageError
 
 BATCH = 16

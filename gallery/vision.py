@@ -11,7 +11,7 @@ import numpy as np
 from gallery.find import find_faces
 from pipeline.align import align
 from pipeline.seams import Detector, FaceEmbedder
-from pipeline.types import ByteArray, Embedding, Face, FloatArray, Quality
+from pipeline.types import ByteArray, Face, FloatArray, Quality
 
 Align = Callable[[ByteArray, FloatArray], ByteArray]
 """Picture (BGR) and landmarks to uint8 (112, 112, 3) RGB; ``ValueError`` for landmarks that fit no face."""
@@ -68,33 +68,3 @@ def cut_face(image_bgr: ByteArray, face: Face, vision: Vision) -> CutFace:
         no_face = Quality(0.0, ("landmarks",), 0.0, 0.0, 0.0, 0.0)
         return CutFace(face, np.zeros((112, 112, 3), np.uint8), no_face)
     return CutFace(face, crop, vision.judge.assess(face, crop, image_bgr.shape))
-
-
-def embed_photo_crops(crops_rgb: Sequence[ByteArray], embedder: FaceEmbedder) -> list[Embedding]:
-    """One embedding a crop of a photograph: the mean of the crop's own and its mirror image's.
-
-    A photograph gives one crop, where a track gives several; the mirror image is the second opinion
-    that it lacks, and costs little where faces are few. Where the purification shift is measured, it
-    is the mean of the two as well.
-    """
-    crops = list(crops_rgb)
-    both = embedder.embed(crops + [np.ascontiguousarray(crop[:, ::-1]) for crop in crops])
-    pairs = zip(both[: len(crops)], both[len(crops) :], strict=True)
-    return [_mean(one, mirrored) for one, mirrored in pairs]
-
-
-def _mean(one: Embedding, other: Embedding) -> Embedding:
-    total = one.vector.astype(np.float64) + other.vector
-    norm = float(np.linalg.norm(total))
-    if norm < 1e-3:  # a crop that is the opposite of its mirror image shows no face
-        return one
-    return Embedding(
-        (total / norm).astype(np.float32),
-        one.key,
-        _mean_of(one.purification_shift, other.purification_shift),
-        _mean_of(one.confidence, other.confidence),
-    )
-
-
-def _mean_of(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else (one + other) / 2

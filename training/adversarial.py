@@ -30,13 +30,12 @@ import torch
 from torch import nn
 
 from pipeline.embed.embedder import Judging
-from pipeline.purify.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.purify.pin import NoPurification, Pin
 from pipeline.robustness.faces import FacePack
 from pipeline.robustness.protocol import Split
 from training.adversarial_loss import apart, inner_attack, misjudged, neighbourhood
 from training.bank import TeacherBank
-from training.schedule import average_into, set_rate
+from training.schedule import Learner, learn, set_rate
 from training.selection import ATTACK, EPS_255, Selected, Selection, can_select
 from training.views import view_batch
 
@@ -156,23 +155,30 @@ class AdversarialStage:
             self._selection = Selection(
                 pack, purifier, pairs=options.select_pairs, seed=options.seed, device=device
             )
-        self._made_with = {
-            **asdict(options),
-            "embedder": embedder,
-            "purifier": purifier.purifier_id,
-            "photographs": pack.digest(seen),
-        }
-        self._checkpoint, self._device = checkpoint, device
+        self._device = device
         rate, decay = options.learning_rate, options.weight_decay
-        self._optimiser = torch.optim.AdamW(student.parameters(), rate, weight_decay=decay)
-        self.averaged = {name: value.clone() for name, value in student.state_dict().items()}
-        self.selected: Selected | None = None
-        self._step = 0
-        self._resume()
+        self._learner = Learner(
+            student,
+            torch.optim.AdamW(student.parameters(), rate, weight_decay=decay),
+            ema=options.ema,
+            checkpoint=checkpoint,
+            made_with={
+                **asdict(options),
+                "embedder": embedder,
+                "purifier": purifier.purifier_id,
+                "photographs": pack.digest(seen),
+            },
+        )
+        kept = self._learner.resumed and self._learner.resumed["selected"]
+        self.selected: Selected | None = Selected(**kept) if kept else None
 
     @property
     def step(self) -> int:
-        return self._step
+        return self._learner.step
+
+    @property
+    def averaged(self) -> dict[str, torch.Tensor]:
+        return self._learner.averaged
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:
@@ -193,49 +199,33 @@ class AdversarialStage:
 
     def run(self, report_every: int = 10, keep_every: int = 50) -> Iterator[Progress]:
         """Train to the end; yields every `report_every` steps and keeps a checkpoint every `keep_every`."""
-        sums = np.zeros(2)
-        while self._step < self._options.steps:
-            sums += self._train_step()
-            self._select()
-            if self._step % report_every == 0:
-                clean, attacked = sums / report_every
-                sums[:] = 0.0
-                yield Progress(self._step, float(clean), float(attacked))
-            if self._step % keep_every == 0 or self._step == self._options.steps:
-                self.keep()
+        for clean, attacked in learn(
+            range(self.step, self._options.steps),
+            lambda _: self._train_step(),
+            self._learner,
+            self.keep,
+            steps=self._options.steps,
+            report_every=report_every,
+            keep_every=keep_every,
+        ):
+            yield Progress(self.step, clean, attacked)
 
     def keep(self) -> None:
         """Write the checkpoint now."""
-        if self._checkpoint is not None:
-            state = {
-                "step": self._step,
-                "student": self._student.state_dict(),
-                "averaged": self.averaged,
-                "selected": None if self.selected is None else asdict(self.selected),
-                "optimiser": self._optimiser.state_dict(),
-            }
-            save_checkpoint(self._checkpoint, state, self._made_with)
+        self._learner.keep(selected=None if self.selected is None else asdict(self.selected))
 
-    def _resume(self) -> None:
-        state = load_checkpoint(self._checkpoint, self._made_with) if self._checkpoint else None
-        if state is not None:
-            self._step = int(state["step"])
-            self._student.load_state_dict(state["student"])
-            self._optimiser.load_state_dict(state["optimiser"])
-            self.averaged = {name: value.to(self._device) for name, value in state["averaged"].items()}
-            self.selected = None if state["selected"] is None else Selected(**state["selected"])
-
-    def _train_step(self) -> tuple[float, float]:
+    def _train_step(self) -> torch.Tensor:
+        """Losses without and with the attack, float64 (2,): means of the batch."""
         options, bank = self._options, self._bank
-        random = np.random.default_rng((options.seed, self._step))
-        generator = torch.Generator().manual_seed(options.seed * 1_000_003 + self._step)
+        random = np.random.default_rng((options.seed, self.step))
+        generator = torch.Generator().manual_seed(options.seed * 1_000_003 + self.step)
         crops, index, mirror = self._views(random)
         targets = bank.targets(index, mirror)
         raw = self._flags(random, options.raw_share)
         self._set_rate()
         attacked = self._attack(crops, index, targets, raw, random=random, generator=generator)
         with self._worst_weights(attacked, targets, raw):
-            self._optimiser.zero_grad()
+            self._learner.optimiser.zero_grad()
             clean, clean_confidence = self._network.judged(crops, raw)
             vectors, confidence = self._network.judged(attacked, raw)
             clean_apart, attacked_apart = apart(clean, targets), apart(vectors, targets)
@@ -244,11 +234,9 @@ class AdversarialStage:
             loss = clean_loss + options.beta * (attacked_loss + resemblance)
             loss = loss + misjudged(clean_confidence, clean_apart) + misjudged(confidence, attacked_apart)
             loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._student.parameters(), 5.0)
-        self._optimiser.step()
-        self._step += 1
-        average_into(self.averaged, self._student, self._step, self._options.ema)
-        return clean_loss.item(), attacked_loss.item()
+        self._learner.advance()
+        self._select()
+        return torch.stack([clean_loss, attacked_loss]).detach().double()
 
     def _views(self, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Crops, which photographs they are of, and which are mirrored."""
@@ -280,7 +268,7 @@ class AdversarialStage:
         dodge = self._flags(random, 0.5)
         aims = torch.where(dodge[:, None], targets, self._bank.nearest_others(index))
         sign = torch.where(dodge, -1.0, 1.0)
-        late = self._step >= 0.8 * options.steps
+        late = self.step >= 0.8 * options.steps
         steps = options.last_attack_steps if late else options.attack_steps
         student = self._student.requires_grad_(False)
         attacked = inner_attack(
@@ -317,22 +305,22 @@ class AdversarialStage:
             torch._foreach_sub_([w for w, _ in moved], moves)
 
     def _set_rate(self) -> None:
-        done = self._step / self._options.steps
+        done = self.step / self._options.steps
         warm = min(1.0, done / 0.05 + 1e-3)
         rate = self._options.learning_rate * warm * 0.5 * (1.0 + float(np.cos(np.pi * done)))
-        set_rate(self._optimiser, rate)
+        set_rate(self._learner.optimiser, rate)
 
     def _select(self) -> None:
         """Attack the averaged weights, if it is time, and keep them if nothing withstood more before."""
-        done = self._step == self._options.steps
-        if self._selection is None or (self._step % self._options.selection_interval and not done):
+        done = self.step == self._options.steps
+        if self._selection is None or (self.step % self._options.selection_interval and not done):
             return
         student = copy.deepcopy(self._student).requires_grad_(False)
         student.load_state_dict(self.averaged)
         accuracy = self._selection.withstood(student)
         if self.selected is None or accuracy > self.selected.accuracy:
             weights = {name: value.cpu().clone() for name, value in self.averaged.items()}
-            self.selected = Selected(self._step, accuracy, weights)
+            self.selected = Selected(self.step, accuracy, weights)
 
 
 class _Rows(nn.Module):

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.progress import Progress as Bar
 
 from pipeline.detect.compact import CompactNet
 from pipeline.detect.load import load_detector
-from pipeline.errors import PinwatchError, UsageError
+from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelCard, ModelKind, load_into
 from pipeline.purify.storage import LICENCE
 from pipeline.robustness.protocol import Split, fold_of_people, person_of, read_pairs, split_of
+from training.command import add_options, chosen, run
 from training.empty import empty_pictures
 from training.find_faces import DetectorOptions, DetectorTraining
 from training.labels import label_all, load_labels, save_labels
@@ -53,9 +52,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     train.add_argument("--readers", type=int, default=0, help="processes that make scenes")
     recipe = train.add_argument_group("recipe")
-    for option in fields(DetectorOptions):
-        name = "--" + option.name.replace("_", "-")
-        recipe.add_argument(name, type=type(option.default), default=option.default)
+    add_options(recipe, DetectorOptions)
     return parser.parse_args(arguments)
 
 
@@ -99,14 +96,14 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
         UsageError: the labels or the weights to start from cannot be used.
         StorageError: `--out` cannot be written.
     """
-    options = DetectorOptions(**{field.name: getattr(given, field.name) for field in fields(DetectorOptions)})
+    options = chosen(given, DetectorOptions)
     photos = load_labels(given.labels)
     empty = empty_pictures()
     torch.manual_seed(options.seed)
     network = CompactNet()
     if given.start:
         load_into(network, given.start)
-    run = DetectorTraining(
+    training = DetectorTraining(
         network.to(given.device),
         SceneMaker(photos, empty),
         photos,
@@ -115,14 +112,14 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
         device=torch.device(given.device),
         readers=given.readers,
     )
-    task = bar.add_task("detector", total=options.steps, completed=run.step)
-    for progress in run.run():
+    task = bar.add_task("detector", total=options.steps, completed=training.step)
+    for progress in training.run():
         bar.update(task, completed=progress.step)
         bar.console.print(
             f"step {progress.step}/{options.steps}: score {progress.score:.3f}, box {progress.box:.3f}, "
             f"landmarks {progress.landmarks:.4f}"
         )
-    network.load_state_dict(run.averaged)
+    network.load_state_dict(training.averaged)
     description = (
         f"As small as YuNet, for frontal faces of 10 to 200 px: {options.scenes:,} scenes made from "
         f"{len(photos):,} photographs and {len(empty)} pictures without faces. Not for profiles, masks or "
@@ -138,18 +135,14 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
 def main(arguments: list[str] | None = None) -> int:
     """0, or the error's exit code."""
     given = parse(arguments)
-    try:
-        with Bar(console=Console(stderr=True)) as bar:
-            if given.verb == "label":
-                said = label_photos(given, bar)
-            else:
-                card = train(given, bar)
-                said = f"{card.model_id}: {card.description}"
-    except PinwatchError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write(f"{said}\n")
-    return 0
+
+    def work(bar: Bar) -> str:
+        if given.verb == "label":
+            return label_photos(given, bar)
+        card = train(given, bar)
+        return f"{card.model_id}: {card.description}"
+
+    return run(work)
 
 
 if __name__ == "__main__":

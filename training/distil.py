@@ -18,15 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline.embed.residual import ResidualFaceNet
-from pipeline.purify.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.purify.pin import NoPurification, Pin
 from training.adversarial_loss import apart, misjudged, neighbourhood
 from training.face_pool import FacePool
-from training.schedule import average_into, parameter_groups, set_rate, warm_stay_fall
+from training.schedule import Learner, learn, parameter_groups, set_rate, warm_stay_fall
 from training.views import nuisance
 
 _RESEMBLANCE_WEIGHT = 0.5
@@ -126,61 +124,52 @@ class Distillation:
         self._purifier = purifier.requires_grad_(False).eval()
         self._pool, self._options = pool, options
         self._targets = torch.from_numpy(pool.targets).to(device)
-        self._made_with = {**asdict(options), **made_with, "purifier": purifier.purifier_id}
-        self._checkpoint, self._device, self._readers = checkpoint, device, readers
-        self._optimiser = torch.optim.AdamW(
-            parameter_groups(student, options.weight_decay), options.learning_rate
+        self._device, self._readers = device, readers
+        self._learner = Learner(
+            student,
+            torch.optim.AdamW(parameter_groups(student, options.weight_decay), options.learning_rate),
+            ema=options.ema,
+            checkpoint=checkpoint,
+            made_with={**asdict(options), **made_with, "purifier": purifier.purifier_id},
         )
-        self.averaged = {name: value.clone() for name, value in student.state_dict().items()}
-        self._step = 0
-        self._resume()
 
     @property
     def step(self) -> int:
-        return self._step
+        return self._learner.step
+
+    @property
+    def averaged(self) -> dict[str, torch.Tensor]:
+        return self._learner.averaged
 
     def run(self, report_every: int = 20, keep_every: int = 200) -> Iterator[DistilProgress]:
         """Train to the end; yields every `report_every` steps and keeps a checkpoint every `keep_every`."""
         batches = DataLoader(
             Views(self._pool, self._options),
             batch_size=None,
-            sampler=range(self._step, self._options.steps),
+            sampler=range(self.step, self._options.steps),
             num_workers=self._readers,
         )
-        sums = torch.zeros(2)
-        for views, rows in batches:
-            sums += self._train_step(views.to(self._device), rows.to(self._device)).cpu()
-            if self._step % report_every == 0:
-                cosine, squared_error = (sums / report_every).tolist()
-                sums.zero_()
-                yield DistilProgress(self._step, cosine, squared_error**0.5)
-            if self._step % keep_every == 0 or self._step == self._options.steps:
-                self.keep()
+        for cosine, squared_error in learn(
+            batches,
+            self._train_step,
+            self._learner,
+            self.keep,
+            steps=self._options.steps,
+            report_every=report_every,
+            keep_every=keep_every,
+        ):
+            yield DistilProgress(self.step, cosine, squared_error**0.5)
 
     def keep(self) -> None:
         """Write the checkpoint now."""
-        if self._checkpoint is not None:
-            state = {
-                "step": self._step,
-                "student": self._student.state_dict(),
-                "averaged": self.averaged,
-                "optimiser": self._optimiser.state_dict(),
-            }
-            save_checkpoint(self._checkpoint, state, self._made_with)
+        self._learner.keep()
 
-    def _resume(self) -> None:
-        state = load_checkpoint(self._checkpoint, self._made_with) if self._checkpoint else None
-        if state is not None:
-            self._step = int(state["step"])
-            self._student.load_state_dict(state["student"])
-            self._optimiser.load_state_dict(state["optimiser"])
-            self.averaged = {name: value.to(self._device) for name, value in state["averaged"].items()}
-
-    def _train_step(self, views: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    def _train_step(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Cosine with the teachers and squared error of the quality, float32 (2,): means of the batch."""
+        views, rows = (part.to(self._device) for part in batch)
         targets = self._targets[rows]
         faces = self._seen(views.float())
-        set_rate(self._optimiser, self._options.rate(self._step))
+        set_rate(self._learner.optimiser, self._options.rate(self.step))
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
             vectors, quality = self._student.embed_and_judge(faces)
         vectors, quality = vectors.float(), quality.float()
@@ -188,12 +177,9 @@ class Distillation:
         resemblance = neighbourhood(vectors, targets, self._others()).mean()
         error = misjudged(quality, distance)
         loss = distance.mean() + _RESEMBLANCE_WEIGHT * resemblance + error
-        self._optimiser.zero_grad()
+        self._learner.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._student.parameters(), 5.0)
-        self._optimiser.step()
-        self._step += 1
-        average_into(self.averaged, self._student, self._step, self._options.ema)
+        self._learner.advance()
         return torch.stack([1.0 - distance.mean(), error]).detach()
 
     def _seen(self, views: torch.Tensor) -> torch.Tensor:
@@ -204,6 +190,6 @@ class Distillation:
 
     def _others(self) -> torch.Tensor:
         """float32 (Q, D): targets drawn anew for every step."""
-        generator = torch.Generator().manual_seed(self._options.seed * 1_000_003 + self._step)
+        generator = torch.Generator().manual_seed(self._options.seed * 1_000_003 + self.step)
         rows = torch.randint(len(self._targets), (self._options.queue,), generator=generator)
         return self._targets[rows.to(self._device)]

@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.progress import Progress as Bar
 
 from pipeline.embed.load import load_network
 from pipeline.embed.residual import EMBEDDING_DIM, ResidualFaceNet
-from pipeline.errors import PinwatchError, UsageError
+from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelCard, ModelKind
 from pipeline.purify.load import load_purifier
 from pipeline.purify.storage import LICENCE
 from pipeline.robustness.defence import Defence, verify
 from pipeline.robustness.faces import FacePack, load_faces
 from pipeline.robustness.protocol import Split
+from training.command import add_options, chosen, run
 from training.distil import Distillation, DistilOptions
 from training.face_pool import PoolMaker
 from training.output import EMBEDDER_ARCHITECTURE, embedder_card, save_network
@@ -51,9 +50,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--readers", type=int, default=0, help="processes that prepare views")
     recipe = parser.add_argument_group("recipe")
-    for option in fields(DistilOptions):
-        name = "--" + option.name.replace("_", "-")
-        recipe.add_argument(name, type=type(option.default), default=option.default)
+    add_options(recipe, DistilOptions)
     return parser.parse_args(arguments)
 
 
@@ -64,7 +61,7 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
         UsageError: a card is of an architecture that this recipe does not train.
         StorageError: `--out` cannot be written.
     """
-    options = DistilOptions(**{field.name: getattr(given, field.name) for field in fields(DistilOptions)})
+    options = chosen(given, DistilOptions)
     device = torch.device(given.device)
     catalogue = Catalogue.load([*given.models, given.out])
     purifier = load_purifier(catalogue.open(given.purifier, ModelKind.PURIFIER)).to(device)
@@ -79,7 +76,7 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
         EMBEDDING_DIM,
         lambda what, done, total: bar.update(making, description=what, completed=done, total=total),
     )
-    run = Distillation(
+    training = Distillation(
         student.to(device),
         purifier,
         pool,
@@ -89,14 +86,14 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
         device=device,
         readers=given.readers,
     )
-    task = bar.add_task("distillation", total=options.steps, completed=run.step)
-    for progress in run.run():
+    task = bar.add_task("distillation", total=options.steps, completed=training.step)
+    for progress in training.run():
         bar.update(task, completed=progress.step)
         bar.console.print(
             f"step {progress.step}/{options.steps}: cosine {progress.cosine:.4f}, "
             f"quality +-{progress.quality_error:.3f}"
         )
-    student.load_state_dict(run.averaged)
+    student.load_state_dict(training.averaged)
     student.eval().requires_grad_(False)
     found = _accuracy(student, purifier, pack, device)
     description = (
@@ -137,14 +134,12 @@ def _accuracy(
 def main(arguments: list[str] | None = None) -> int:
     """0, or the error's exit code."""
     given = parse(arguments)
-    try:
-        with Bar(console=Console(stderr=True)) as bar:
-            card = train(given, bar)
-    except PinwatchError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write(f"{card.model_id}: {card.description}\n")
-    return 0
+
+    def work(bar: Bar) -> str:
+        card = train(given, bar)
+        return f"{card.model_id}: {card.description}"
+
+    return run(work)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline.detect.compact import CompactNet
-from pipeline.purify.checkpoint import load_checkpoint, save_checkpoint
 from training.detection_loss import Cells, losses
 from training.labels import LabelledPhoto, digest_of
 from training.scenes import SIDE_PX, Scene, SceneMaker
-from training.schedule import average_into, parameter_groups, set_rate, warm_stay_fall
+from training.schedule import Learner, learn, parameter_groups, set_rate, warm_stay_fall
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,70 +92,58 @@ class DetectorTraining:
     ) -> None:
         self._network = network.requires_grad_(True).train()
         self._maker, self._options = maker, options
-        self._made_with = {**asdict(options), "photographs": digest_of(photos)}
-        self._checkpoint, self._device, self._readers = checkpoint, device, readers
+        self._device, self._readers = device, readers
         self._cells = Cells.of(SIDE_PX, device)
-        groups = parameter_groups(network, options.weight_decay)
-        self._optimiser = torch.optim.AdamW(groups, options.learning_rate)
-        self.averaged = {name: value.clone() for name, value in network.state_dict().items()}
-        self._step = 0
-        self._resume()
+        self._learner = Learner(
+            network,
+            torch.optim.AdamW(parameter_groups(network, options.weight_decay), options.learning_rate),
+            ema=options.ema,
+            checkpoint=checkpoint,
+            made_with={**asdict(options), "photographs": digest_of(photos)},
+        )
 
     @property
     def step(self) -> int:
-        return self._step
+        return self._learner.step
+
+    @property
+    def averaged(self) -> dict[str, torch.Tensor]:
+        return self._learner.averaged
 
     def run(self, report_every: int = 50, keep_every: int = 500) -> Iterator[DetectorProgress]:
         """Train to the end; yields every `report_every` steps and keeps a checkpoint every `keep_every`."""
         batches = DataLoader(
             Scenes(self._maker, self._options),
             batch_size=None,
-            sampler=range(self._step, self._options.steps),
+            sampler=range(self.step, self._options.steps),
             num_workers=self._readers,
             collate_fn=_as_they_are,
         )
-        sums = torch.zeros(3)
-        for scenes in batches:
-            sums += self._train_step(scenes).cpu()
-            if self._step % report_every == 0:
-                yield DetectorProgress(self._step, *(sums / report_every).tolist())
-                sums.zero_()
-            if self._step % keep_every == 0 or self._step == self._options.steps:
-                self.keep()
+        for means in learn(
+            batches,
+            self._train_step,
+            self._learner,
+            self.keep,
+            steps=self._options.steps,
+            report_every=report_every,
+            keep_every=keep_every,
+        ):
+            yield DetectorProgress(self.step, *means)
 
     def keep(self) -> None:
         """Write the checkpoint now."""
-        if self._checkpoint is not None:
-            state = {
-                "step": self._step,
-                "network": self._network.state_dict(),
-                "averaged": self.averaged,
-                "optimiser": self._optimiser.state_dict(),
-            }
-            save_checkpoint(self._checkpoint, state, self._made_with)
-
-    def _resume(self) -> None:
-        state = load_checkpoint(self._checkpoint, self._made_with) if self._checkpoint else None
-        if state is not None:
-            self._step = int(state["step"])
-            self._network.load_state_dict(state["network"])
-            self._optimiser.load_state_dict(state["optimiser"])
-            self.averaged = {name: value.to(self._device) for name, value in state["averaged"].items()}
+        self._learner.keep()
 
     def _train_step(self, scenes: Sequence[Scene]) -> torch.Tensor:
         """Mean losses of score, box and landmarks, float32 (3,)."""
         images = torch.from_numpy(np.stack([scene.image_bgr for scene in scenes]))
         images = images.to(self._device).permute(0, 3, 1, 2).float()
-        set_rate(
-            self._optimiser, warm_stay_fall(self._step, self._options.steps, self._options.learning_rate)
-        )
+        options, learner = self._options, self._learner
+        set_rate(learner.optimiser, warm_stay_fall(self.step, options.steps, options.learning_rate))
         loss = losses(torch.cat(self._network(images), dim=1), scenes, self._cells)
-        self._optimiser.zero_grad()
+        learner.optimiser.zero_grad()
         loss.total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)
-        self._optimiser.step()
-        self._step += 1
-        average_into(self.averaged, self._network, self._step, self._options.ema)
+        learner.advance()
         return torch.stack([loss.score, loss.box, loss.landmarks]).detach() / loss.found.clamp(min=1.0)
 
 

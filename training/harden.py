@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.progress import Progress as Bar
 
 from pipeline.embed.load import load_network
-from pipeline.errors import PinwatchError, UsageError
+from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelCard, ModelKind
 from pipeline.purify.load import load_purifier
 from pipeline.purify.storage import LICENCE
 from pipeline.robustness.faces import load_faces
 from training.adversarial import AdversarialOptions, AdversarialStage
 from training.bank import make_bank
+from training.command import add_options, chosen, run
 from training.output import EMBEDDER_ARCHITECTURE, save_network
 
 ARCHITECTURES = (EMBEDDER_ARCHITECTURE, "mobilefacenet")
@@ -43,10 +43,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--licence", default=LICENCE, help="what the card says of it")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     recipe = parser.add_argument_group("recipe")
-    for option in fields(AdversarialOptions):
-        name = "--" + option.name.replace("_", "-")
-        kind = int if option.default is None else type(option.default)
-        recipe.add_argument(name, type=kind, default=option.default)
+    add_options(recipe, AdversarialOptions)
     return parser.parse_args(arguments)
 
 
@@ -57,9 +54,7 @@ def harden(given: argparse.Namespace, bar: Bar) -> ModelCard:
         UsageError: the embedder is of an architecture that this recipe does not train.
         StorageError: `--out` cannot be written.
     """
-    options = AdversarialOptions(
-        **{field.name: getattr(given, field.name) for field in fields(AdversarialOptions)}
-    )
+    options = chosen(given, AdversarialOptions)
     catalogue = Catalogue.load([given.models, given.out])
     start = catalogue.open(given.embedder, ModelKind.EMBEDDER)
     if start.card.architecture not in ARCHITECTURES:
@@ -104,14 +99,12 @@ def harden(given: argparse.Namespace, bar: Bar) -> ModelCard:
 def main(arguments: list[str] | None = None) -> int:
     """0, or the error's exit code."""
     given = parse(arguments)
-    try:
-        with Bar(console=Console(stderr=True)) as bar:
-            card = harden(given, bar)
-    except PinwatchError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write(f"{card.model_id}: {card.description}\n")
-    return 0
+
+    def work(bar: Bar) -> str:
+        card = harden(given, bar)
+        return f"{card.model_id}: {card.description}"
+
+    return run(work)
 
 
 if __name__ == "__main__":

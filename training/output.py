@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from pathlib import Path
 
-import safetensors
-from safetensors.torch import save_file
 from torch import nn
 
 from pipeline.embed.residual import EMBEDDING_DIM
-from pipeline.errors import StorageError
-from pipeline.models import InputSpec, ModelCard, ModelFile, ModelKind, card_document, sha256_of
+from pipeline.models import InputSpec, ModelCard, ModelKind
+from pipeline.models.saving import save_model
 from pipeline.purify.storage import LICENCE
 
 EMBEDDER_ARCHITECTURE = "residual_facenet"
@@ -59,20 +55,11 @@ def save_network(folder: Path, card: ModelCard, network: nn.Module) -> ModelCard
     Raises:
         StorageError: the folder cannot be written.
     """
-    path = folder / f"{card.name}.safetensors"
-    tensors = {
-        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-        for name, value in network.state_dict().items()
-    }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        save_file(tensors, part)
-        file = ModelFile(path.name, sha256_of(part), size_bytes=part.stat().st_size)
-        complete = replace(card, files=(file,))
-        part.replace(path)
-        document = json.dumps(card_document(complete), indent=2) + "\n"
-        (folder / f"{card.name}.card.yaml").write_text(document, "utf-8")
-    except (OSError, safetensors.SafetensorError) as error:
-        raise StorageError(f"cannot write {path}: {error}") from error
-    return complete
+    return save_model(
+        folder,
+        card,
+        {
+            name: value.half() if value.is_floating_point() else value
+            for name, value in network.state_dict().items()
+        },
+    )

@@ -13,21 +13,19 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import torch
-from rich.console import Console
 from rich.progress import Progress as Bar
 from torch import nn
 
 from pipeline.embed.load import load_network
-from pipeline.errors import PinwatchError
 from pipeline.models import Catalogue, ModelCard, ModelKind
 from pipeline.purify.selector import SelectorKind
 from pipeline.purify.storage import LICENCE, StoredPin, save_pin
 from pipeline.robustness.faces import FacePack, load_faces
 from pipeline.robustness.protocol import Split, person_of
 from training.attack_pool import AttackPool, PoolOptions, Surrogates
+from training.command import add_options, chosen, run
 from training.fit_adaptive import untrained_pin
 from training.people import People
 from training.pin import PinOptions, PinProgress, PinTraining
@@ -104,10 +102,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     for group, options in (("attacked faces", PoolOptions), ("training", PinOptions)):
         section = parser.add_argument_group(group)
-        for option in fields(options):
-            if option.name != "seed":
-                name = "--" + option.name.replace("_", "-")
-                section.add_argument(name, type=type(option.default), default=option.default)
+        add_options(section, options, without=("seed",))
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
 
@@ -115,48 +110,44 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """0, or the error's exit code."""
     given = parse(arguments)
+
+    def work(bar: Bar) -> str:
+        card = _train(given, bar)
+        return f"{card.model_id}: {card.description}"
+
+    return run(work)
+
+
+def _train(given: argparse.Namespace, bar: Bar) -> ModelCard:
     device = torch.device(given.device)
-    try:
-        catalogue = Catalogue.load([given.models])
-        opened = [catalogue.open(name, ModelKind.EMBEDDER) for name in given.embedder]
-        networks = {model.card.model_id: load_network(model).to(device) for model in opened}
-        pack = load_faces(given.faces)
-        with Bar(console=Console(stderr=True)) as bar:
-            task = bar.add_task("starting", total=1)
-            card = train_pin(
-                pack,
-                pack.rows_of(Split.TRAIN),
-                networks,
-                Work(given.out, given.name, given.licence, command_of(given)),
-                pool_options=PoolOptions(**_chosen(given, PoolOptions)),
-                options=PinOptions(**_chosen(given, PinOptions)),
-                device=device,
-                tell=lambda what, done, total: bar.update(
-                    task, description=what, completed=done, total=total
-                ),
-                report=lambda progress: bar.console.print(describe(progress)),
-            )
-    except PinwatchError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write(f"{card.model_id}: {card.description}\n")
-    return 0
-
-
-def _chosen(given: argparse.Namespace, options: type[PoolOptions] | type[PinOptions]) -> dict[str, Any]:
-    return {option.name: getattr(given, option.name) for option in fields(options)}
+    catalogue = Catalogue.load([given.models])
+    opened = [catalogue.open(name, ModelKind.EMBEDDER) for name in given.embedder]
+    networks = {model.card.model_id: load_network(model).to(device) for model in opened}
+    pack = load_faces(given.faces)
+    task = bar.add_task("starting", total=1)
+    return train_pin(
+        pack,
+        pack.rows_of(Split.TRAIN),
+        networks,
+        Work(given.out, given.name, given.licence, command_of(given)),
+        pool_options=chosen(given, PoolOptions),
+        options=chosen(given, PinOptions),
+        device=device,
+        tell=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+        report=lambda progress: bar.console.print(describe(progress)),
+    )
 
 
 def command_of(given: argparse.Namespace) -> str:
     """What repeats this on the same photographs, without the folders of one machine."""
-    chosen = {
+    changed = {
         option.name: getattr(given, option.name)
         for group in (PoolOptions, PinOptions)
         for option in fields(group)
         if getattr(given, option.name) != option.default
     }
     parts = [f"--embedder {name}" for name in given.embedder]
-    parts += [f"--{name.replace('_', '-')} {value}" for name, value in chosen.items()]
+    parts += [f"--{name.replace('_', '-')} {value}" for name, value in changed.items()]
     return " ".join(["python -m training.pinwatch_pin", *parts])
 
 

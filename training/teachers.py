@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.embed.load import load_embedder
+from pipeline.embed.mirrored import embed_photo_crops
 from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelKind
 from pipeline.seams import FaceEmbedder
@@ -34,13 +35,10 @@ class Teachers:
 
         Each teacher has the same weight: the cosine of two results is the mean of the teachers'.
         """
-        mirrored = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops_rgb]
-        parts = []
-        for embedder in self.embedders:
-            both = [
-                np.stack([one.vector for one in embedder.embed(crops)]) for crops in (crops_rgb, mirrored)
-            ]
-            parts.append(unit(both[0] + both[1]))
+        parts = [
+            np.stack([one.vector for one in embed_photo_crops(crops_rgb, embedder)])
+            for embedder in self.embedders
+        ]
         return np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(parts)))
 
 

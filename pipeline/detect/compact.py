@@ -8,9 +8,8 @@ Generalized Focal Loss, NeurIPS 2020).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from pipeline.detect.batching import detect_batched
 from pipeline.detect.candidates import Candidates
 from pipeline.detect.cells import STRIDES_PX, decode_cells
 from pipeline.detect.letterbox import check_size
-from pipeline.detect.runtime import Normalisation, OpenVinoNetwork
+from pipeline.detect.runtime import Normalisation, OpenVinoNetwork, converted
 from pipeline.models import load_into
 from pipeline.types import ByteArray, Face, FloatArray
 
@@ -115,7 +114,7 @@ class CompactDetector:
         load_into(network, model.main_path)
         self._detector_id = model.card.model_id
         self._size_px, self._min_score = size_px, min_score
-        self._network = OpenVinoNetwork(_converted(network), Normalisation(), threads=threads)
+        self._network = OpenVinoNetwork(converted(network), Normalisation(), threads=threads)
 
     @property
     def detector_id(self) -> str:
@@ -157,15 +156,3 @@ def decode(outputs: Sequence[FloatArray], width_px: int, min_score: float) -> Ca
             for output, stride in zip(outputs, STRIDES_PX, strict=True)
         ]
     )
-
-
-def _converted(network: CompactNet) -> Any:
-    """The network as an OpenVINO model whose batch, height and width are open."""
-    import openvino as ov
-
-    with warnings.catch_warnings():
-        # torch deprecates tracing in favour of torch.export, which takes three times as long here.
-        warnings.simplefilter("ignore", FutureWarning)
-        network.eval().requires_grad_(False)
-        traced = torch.jit.trace(network, torch.zeros(1, 3, 96, 64), check_trace=False)  # type: ignore[no-untyped-call]
-        return ov.convert_model(traced, input=[ov.PartialShape([-1, 3, -1, -1])])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -13,7 +12,7 @@ import numpy as np
 from pipeline.detect.batching import detect_batched
 from pipeline.detect.candidates import Candidates
 from pipeline.detect.letterbox import check_size
-from pipeline.detect.runtime import Network, Normalisation, OpenVinoNetwork, TorchNetwork
+from pipeline.detect.runtime import Network, Normalisation, OpenVinoNetwork, TorchNetwork, converted
 from pipeline.errors import ModelError, ModelFormatError
 from pipeline.types import ByteArray, Face, FloatArray
 
@@ -198,16 +197,4 @@ def _load(model: VerifiedModel, options: RetinaFaceOptions) -> Network:
         runtime = "openvino" if options.device == "cpu" else "torch"
     if runtime == "torch":
         return TorchNetwork(module, normalisation, device=options.device)
-    return OpenVinoNetwork(_converted(module), normalisation, threads=options.threads)
-
-
-def _converted(module: torch.nn.Module) -> Any:
-    """The module as an OpenVINO model whose batch, height and width are open."""
-    import openvino as ov
-    import torch
-
-    with warnings.catch_warnings():
-        # torch deprecates tracing in favour of torch.export, which takes three times as long here.
-        warnings.simplefilter("ignore", FutureWarning)
-        traced = torch.jit.trace(module, torch.zeros(1, 3, 96, 64), check_trace=False)  # type: ignore[no-untyped-call]
-        return ov.convert_model(traced, input=[ov.PartialShape([-1, 3, -1, -1])])
+    return OpenVinoNetwork(converted(module), normalisation, threads=options.threads)

@@ -6,6 +6,7 @@ and shapes are static, so equal pictures give equal bits.
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,6 +95,19 @@ def _with_byte_input(model: openvino.Model, normalisation: Normalisation) -> ope
         work.convert_color(ColorFormat.RGB)
     work.mean(list(normalisation.mean)).scale(list(normalisation.std))
     return steps.build()
+
+
+def converted(module: torch.nn.Module) -> openvino.Model:
+    """The module, taken over, as an OpenVINO model whose batch, height and width are open."""
+    import openvino as ov
+    import torch
+
+    with warnings.catch_warnings():
+        # torch deprecates tracing in favour of torch.export, which takes three times as long here.
+        warnings.simplefilter("ignore", FutureWarning)
+        frozen = module.eval().requires_grad_(False)
+        traced = torch.jit.trace(frozen, torch.zeros(1, 3, 96, 64), check_trace=False)  # type: ignore[no-untyped-call]
+        return ov.convert_model(traced, input=[ov.PartialShape([-1, 3, -1, -1])])
 
 
 class TorchNetwork:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import safetensors
 import torch
-from safetensors.torch import save_file
 
-from pipeline.errors import ModelFormatError, StorageError
-from pipeline.models.card import ModelCard, ModelFile, ModelKind, OptionValue, card_document
-from pipeline.models.checksum import sha256_of
+from pipeline.errors import ModelFormatError
+from pipeline.models.card import ModelCard, ModelKind, OptionValue
+from pipeline.models.saving import save_model
 from pipeline.purify.basis import EigenBasis, SeparableBasis
 from pipeline.purify.selector import SelectorKind
 
@@ -76,28 +74,16 @@ def save_pin(
         StorageError: the folder cannot be written.
         ValueError: `name` cannot be a file name.
     """
-    path = folder / f"{name}.safetensors"
-    tensors = {key: value.detach().cpu().contiguous() for key, value in stored.tensors().items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        save_file(tensors, part, {"format": _FORMAT})
-        card = ModelCard(
-            name=name,
-            kind=ModelKind.PURIFIER,
-            architecture=f"pin_{kind}",
-            licence=licence,
-            source=source,
-            description=description,
-            files=(ModelFile(path.name, sha256_of(part), size_bytes=part.stat().st_size),),
-            options=dict(options),
-        )
-        part.replace(path)
-        # JSON is YAML; nothing that is not installed everywhere is needed to write it.
-        (folder / f"{name}.card.yaml").write_text(json.dumps(card_document(card), indent=2) + "\n", "utf-8")
-    except (OSError, safetensors.SafetensorError) as error:
-        raise StorageError(f"cannot write {path}: {error}") from error
-    return card
+    card = ModelCard(
+        name=name,
+        kind=ModelKind.PURIFIER,
+        architecture=f"pin_{kind}",
+        licence=licence,
+        source=source,
+        description=description,
+        options=dict(options),
+    )
+    return save_model(folder, card, stored.tensors(), {"format": _FORMAT})
 
 
 def load_pin(path: Path) -> StoredPin:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gallery.vision import Vision, cut_faces, embed_photo_crops
+from gallery.vision import Vision, cut_faces
+from pipeline.embed.mirrored import embed_photo_crops
 from pipeline.errors import PinwatchError
 from pipeline.robustness.objective import Network, Objective
 from pipeline.robustness.threat import Goal, ThreatModel
