@@ -2,7 +2,9 @@
 
 What is done here changes who is seen, so that teachers look at the result, not at the photograph. A few
 thousand people are too few to learn the space of faces from; joining two gives any number (the idea of
-mixup, Zhang et al., ICLR 2018, and of CutMix, Yun et al., ICCV 2019, with teachers in place of mixed labels).
+mixup, Zhang et al., ICLR 2018, and of CutMix, Yun et al., ICCV 2019, with teachers in place of mixed labels),
+and so does bending one (elastic distortions: Simard et al., ICDAR 2003), so that a student cannot know
+a face again and has to look at it.
 """
 
 from __future__ import annotations
@@ -12,14 +14,16 @@ import numpy as np
 
 from pipeline.types import CROP_SIZE_PX, ByteArray, FloatArray
 
-_JOINED_SHARE = 0.5
+_BENT_SHARE = 0.5
+_JOINED_SHARE = 0.6
+_JOINED_AGAIN_SHARE = 0.25
 _COVERED_SHARE = 0.1
 _MIX = (0.2, 0.8)
 _MIDDLE_PX = (CROP_SIZE_PX - 1) / 2
 
 
 def content(crop_rgb: ByteArray, other_rgb: ByteArray, random: np.random.Generator) -> ByteArray:
-    """A face made from `crop_rgb` and, half of the time, from `other_rgb`, of somebody else.
+    """A face made from `crop_rgb` and, more often than not, from `other_rgb`, of somebody else.
 
     Args:
         crop_rgb: uint8 (112, 112, 3).
@@ -29,11 +33,34 @@ def content(crop_rgb: ByteArray, other_rgb: ByteArray, random: np.random.Generat
     Returns:
         uint8 (112, 112, 3) RGB.
     """
-    face = moved(crop_rgb, random)
+    face = _changed_shape(crop_rgb, random)
     if random.random() < _JOINED_SHARE:
-        face = joined(face, moved(other_rgb, random), random)
+        face = joined(face, _changed_shape(other_rgb, random), random)
+        if random.random() < _JOINED_AGAIN_SHARE:
+            face = joined(face, _changed_shape(other_rgb, random), random)
     face = recoloured(face, random)
     return covered(face, random) if random.random() < _COVERED_SHARE else face
+
+
+def _changed_shape(crop_rgb: ByteArray, random: np.random.Generator) -> ByteArray:
+    face = moved(crop_rgb, random)
+    return bent(face, random) if random.random() < _BENT_SHARE else face
+
+
+def bent(face: ByteArray, random: np.random.Generator) -> ByteArray:
+    """With a longer nose, narrower eyes, a wider chin: every part drawn some pixels aside, smoothly."""
+    points = int(random.integers(3, 7))
+    strength_px = random.uniform(1.0, 4.0)
+    aside = random.normal(0.0, strength_px, (2, points, points)).astype(np.float32)
+    size = (CROP_SIZE_PX, CROP_SIZE_PX)
+    x, y = (cv2.resize(each, size, interpolation=cv2.INTER_CUBIC) for each in aside)
+    across = np.arange(CROP_SIZE_PX, dtype=np.float32)
+    return np.asarray(
+        cv2.remap(
+            face, x + across, y + across[:, np.newaxis], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
+        np.uint8,
+    )
 
 
 def moved(crop_rgb: ByteArray, random: np.random.Generator) -> ByteArray:
@@ -47,10 +74,18 @@ def moved(crop_rgb: ByteArray, random: np.random.Generator) -> ByteArray:
 
 
 def joined(face: ByteArray, other: ByteArray, random: np.random.Generator) -> ByteArray:
-    """Both faces as one: mixed everywhere, or `other`'s within a soft-edged part."""
-    share = random.uniform(*_MIX)
-    weight = share if random.random() < 0.5 else (0.5 + share / 2) * soft_part(random)[..., np.newaxis]
-    mixed = face * (1.0 - weight) + matched(other, face) * weight
+    """Both faces as one: mixed everywhere, `other`'s within a soft-edged part, or its fine features."""
+    share, second = random.uniform(*_MIX), matched(other, face)
+    match int(random.choice(3, p=[0.4, 0.4, 0.2])):
+        case 0:
+            mixed = face * (1.0 - share) + second * share
+        case 1:
+            weight = (0.5 + share / 2) * soft_part(random)[..., np.newaxis]
+            mixed = face * (1.0 - weight) + second * weight
+        case _:
+            coarse_px = random.uniform(2.0, 6.0)
+            fine = second - cv2.GaussianBlur(second, (0, 0), coarse_px)
+            mixed = cv2.GaussianBlur(face.astype(np.float32), (0, 0), coarse_px) + fine
     return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
 
 

@@ -17,6 +17,7 @@ from rich.progress import Progress as Bar
 
 from pipeline.detect.compact import CompactNet
 from pipeline.detect.load import load_detector
+from pipeline.detect.yunet import YuNetDetector
 from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelCard, ModelKind, load_into
 from pipeline.purify.storage import LICENCE
@@ -45,6 +46,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     label.add_argument("--out", type=Path, required=True, help="file to write")
     train = verbs.add_parser("train", help="train on scenes made from them")
     train.add_argument("--labels", type=Path, required=True, help="from `label`")
+    train.add_argument(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        help="folder with YuNet, to be asked about every scene; slower a scene, better in the end",
+    )
     train.add_argument("--start", type=Path, metavar="FILE", help="go on from these weights")
     train.add_argument("--out", type=Path, required=True, help="folder for the weights, card and checkpoint")
     train.add_argument("--name", default="pinwatch-detector")
@@ -111,6 +118,7 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
         checkpoint=given.out / f"{given.name}.checkpoint",
         device=torch.device(given.device),
         readers=given.readers,
+        teacher=_teacher(given.models) if given.models else None,
     )
     task = bar.add_task("detector", total=options.steps, completed=training.step)
     for progress in training.run():
@@ -130,6 +138,10 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
         detector_card(given.name, description, "python -m training.detector train", given.licence),
         network.cpu(),
     )
+
+
+def _teacher(models: Path) -> YuNetDetector:
+    return YuNetDetector(Catalogue.load([models]).open(TEACHERS[0], ModelKind.DETECTOR))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pipeline.embed.residual import ResidualFaceNet
 from pipeline.purify.pin import NoPurification, Pin
+from pipeline.types import ByteArray
 from training.adversarial_loss import apart, misjudged, neighbourhood
 from training.face_pool import FacePool
 from training.schedule import Learner, learn, parameter_groups, set_rate, warm_stay_fall
@@ -90,8 +91,15 @@ class Views(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         random = np.random.default_rng((self._options.seed, step))
         rows = random.integers(len(self._pool), size=self._options.batch)
-        views = np.stack([nuisance(self._pool.crop(int(row)), random) for row in rows])
+        views = np.stack([self._view(int(row), random) for row in rows])
         return torch.from_numpy(views).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(rows)
+
+    def _view(self, row: int, random: np.random.Generator) -> ByteArray:
+        """The face or its mirror image, which is the same person's, after what a camera may do."""
+        crop = self._pool.crop(row)
+        if random.random() < 0.5:
+            crop = np.ascontiguousarray(crop[:, ::-1])
+        return nuisance(crop, random)
 
 
 class Distillation:

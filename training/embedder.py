@@ -44,6 +44,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--purifier", default="pinwatch-pin", help="card of the purifier before the student")
     parser.add_argument("--start", metavar="CARD", help="go on from these weights; default random ones")
     parser.add_argument("--made", type=int, default=50_000, help="faces made from the photographs")
+    parser.add_argument(
+        "--one-look",
+        action="store_true",
+        help="teachers do not look at the mirror images of made faces: half the time a face",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights, card and checkpoint")
     parser.add_argument("--name", default="pinwatch-face")
     parser.add_argument("--licence", default=LICENCE, help="what the card says of it")
@@ -69,7 +74,7 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
     teachers = load_teachers(catalogue, given.teacher or TEACHERS, given.device, torch.get_num_threads())
     torch.manual_seed(options.seed)
     student, start = _student(catalogue, given.start)
-    maker = PoolMaker(pack, teachers, given.out / f"{given.name}.faces", options.seed)
+    maker = PoolMaker(pack, teachers, given.out / f"{given.name}.faces", options.seed, not given.one_look)
     making = bar.add_task("faces for the student")
     pool = maker.pool(
         given.made,

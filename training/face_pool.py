@@ -55,12 +55,17 @@ class PoolMaker:
         teachers: Look at every face.
         folder: Where pieces are kept, so that making them can be interrupted.
         seed: Of everything random.
+        mirrored: Whether teachers look at the mirror images of made faces as well, as they do at those of
+            photographs: in the same time there are half as many faces, of which they know more.
     """
 
-    def __init__(self, pack: FacePack, teachers: Teachers, folder: Path, seed: int) -> None:
+    def __init__(
+        self, pack: FacePack, teachers: Teachers, folder: Path, seed: int, mirrored: bool = True
+    ) -> None:
         self._pack, self._teachers, self._folder, self._seed = pack, teachers, folder, seed
+        self._mirrored = mirrored
         self._rows = pack.rows_of(Split.TRAIN)
-        made_with = f"{pack.digest(self._rows)} {teachers.names} {seed}"
+        made_with = f"{pack.digest(self._rows)} {teachers.names} {seed} {mirrored}"
         self._digest = hashlib.sha256(made_with.encode()).hexdigest()[:12]
 
     @property
@@ -92,7 +97,7 @@ class PoolMaker:
             return kept
         crops = self._photos(number) if of_photos else self._made(number)
         encoded = [encode_crop(crop, _JPEG_QUALITY) for crop in crops]
-        vectors = self._teachers([_decoded(data) for data in encoded])
+        vectors = self._teachers([_decoded(data) for data in encoded], of_photos or self._mirrored)
         _write(self._path(number), encoded, vectors)
         return encoded, vectors
 

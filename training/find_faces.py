@@ -11,7 +11,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline.detect.compact import CompactNet
-from training.detection_loss import Cells, losses
+from pipeline.detect.yunet import YuNetDetector
+from pipeline.types import ByteArray
+from training.detection_loss import Cells, Wanted, losses, wanted_of_labels, wanted_of_teacher
 from training.labels import LabelledPhoto, digest_of
 from training.scenes import SIDE_PX, Scene, SceneMaker
 from training.schedule import Learner, learn, parameter_groups, set_rate, warm_stay_fall
@@ -77,6 +79,7 @@ class DetectorTraining:
         checkpoint: Where the state is kept and taken from, ``None`` for nowhere.
         device: Where `network` is.
         readers: Processes that make scenes; 0 for none beside this one.
+        teacher: Detector with the same cells, asked about every scene; ``None`` to go by labels alone.
     """
 
     def __init__(
@@ -89,17 +92,20 @@ class DetectorTraining:
         checkpoint: Path | None,
         device: torch.device,
         readers: int = 0,
+        teacher: YuNetDetector | None = None,
     ) -> None:
+        self._teacher = teacher
         self._network = network.requires_grad_(True).train()
         self._maker, self._options = maker, options
         self._device, self._readers = device, readers
         self._cells = Cells.of(SIDE_PX, device)
+        taught_by = teacher.detector_id if teacher else "labels"
         self._learner = Learner(
             network,
             torch.optim.AdamW(parameter_groups(network, options.weight_decay), options.learning_rate),
             ema=options.ema,
             checkpoint=checkpoint,
-            made_with={**asdict(options), "photographs": digest_of(photos)},
+            made_with={**asdict(options), "photographs": digest_of(photos), "teacher": taught_by},
         )
 
     @property
@@ -136,15 +142,31 @@ class DetectorTraining:
 
     def _train_step(self, scenes: Sequence[Scene]) -> torch.Tensor:
         """Mean losses of score, box and landmarks, float32 (3,)."""
-        images = torch.from_numpy(np.stack([scene.image_bgr for scene in scenes]))
-        images = images.to(self._device).permute(0, 3, 1, 2).float()
+        seen = np.stack([scene.image_bgr for scene in scenes])
+        wanted = self._wanted(seen, scenes)
+        images = torch.from_numpy(seen).to(self._device).permute(0, 3, 1, 2).float()
         options, learner = self._options, self._learner
         set_rate(learner.optimiser, warm_stay_fall(self.step, options.steps, options.learning_rate))
-        loss = losses(torch.cat(self._network(images), dim=1), scenes, self._cells)
+        loss = losses(torch.cat(self._network(images), dim=1), wanted, self._cells)
         learner.optimiser.zero_grad()
         loss.total.backward()  # type: ignore[no-untyped-call]
         learner.advance()
         return torch.stack([loss.score, loss.box, loss.landmarks]).detach() / loss.found.clamp(min=1.0)
+
+    def _wanted(self, images_bgr: ByteArray, scenes: Sequence[Scene]) -> Wanted:
+        labels = [
+            [
+                torch.from_numpy(part).to(self._device)
+                for part in (scene.boxes, scene.landmarks, scene.ignored)
+            ]
+            for scene in scenes
+        ]
+        if self._teacher is None:
+            return Wanted.stacked([wanted_of_labels(self._cells, *each) for each in labels])
+        said = torch.from_numpy(self._teacher.cells(images_bgr)).to(self._device)
+        return Wanted.stacked(
+            [wanted_of_teacher(of_one, self._cells, *each) for of_one, each in zip(said, labels, strict=True)]
+        )
 
 
 def _as_they_are(scenes: list[Scene]) -> list[Scene]:

@@ -12,7 +12,7 @@ from pipeline.embed.mirrored import embed_photo_crops
 from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelKind
 from pipeline.seams import FaceEmbedder
-from pipeline.types import ByteArray, FloatArray
+from pipeline.types import ByteArray, Embedding, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,22 @@ class Teachers:
         """Their keys, in order."""
         return tuple(str(embedder.key) for embedder in self.embedders)
 
-    def __call__(self, crops_rgb: Sequence[ByteArray]) -> FloatArray:
-        """float32 (N, D), unit norm, D of all together: of each crop and its mirror image the mean.
+    def __call__(self, crops_rgb: Sequence[ByteArray], mirrored: bool = True) -> FloatArray:
+        """float32 (N, D), unit norm, D of all together.
 
         Each teacher has the same weight: the cosine of two results is the mean of the teachers'.
+
+        Args:
+            crops_rgb: uint8 (112, 112, 3) each.
+            mirrored: Whether they look at each crop's mirror image as well, and the mean counts.
         """
-        parts = [
-            np.stack([one.vector for one in embed_photo_crops(crops_rgb, embedder)])
-            for embedder in self.embedders
-        ]
+        look = embed_photo_crops if mirrored else _one_look
+        parts = [np.stack([one.vector for one in look(crops_rgb, embedder)]) for embedder in self.embedders]
         return np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(parts)))
+
+
+def _one_look(crops_rgb: Sequence[ByteArray], embedder: FaceEmbedder) -> Sequence[Embedding]:
+    return embedder.embed(list(crops_rgb))
 
 
 def load_teachers(catalogue: Catalogue, names: Sequence[str], device: str, threads: int) -> Teachers:

@@ -26,7 +26,7 @@ def nuisance(crop_rgb: ByteArray, random: np.random.Generator) -> ByteArray:
             _, data = cv2.imencode(".jpg", crop_rgb, quality)
             changed = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
         case 3:
-            side = int(random.integers(36, 100))
+            side = int(random.integers(24, 112))
             small = cv2.resize(crop_rgb, (side, side), interpolation=cv2.INTER_AREA)
             changed = cv2.resize(small, crop_rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         case _:

@@ -70,6 +70,24 @@ class YuNetDetector:
         o = self._options
         return detect_batched(images_bgr, self._propose, size_px=o.size_px, batch_size=1, max_iou=o.max_iou)
 
+    def cells(self, images_bgr: ByteArray) -> FloatArray:
+        """What the network says of every cell, for another with the same cells to learn from.
+
+        Args:
+            images_bgr: uint8 (N, H, W, 3), sides multiples of 32.
+
+        Returns:
+            float32 (N, C, 15): score 0..1, box, landmarks as :func:`~pipeline.detect.cells.decode_cells` has
+            them; all cells of stride 8, then of 16, then of 32.
+        """
+        outputs = self._network(images_bgr)
+        levels = len(STRIDES_PX)
+        maps = [
+            np.concatenate([_scores(cls, obj)[..., np.newaxis], bbox, kps], axis=2)
+            for cls, obj, bbox, kps in (outputs[level::levels] for level in range(levels))
+        ]
+        return np.asarray(np.concatenate(maps, axis=1), np.float32)
+
     def _propose(self, batch_bgr: ByteArray) -> list[Candidates]:
         outputs = self._network(batch_bgr)
         columns_px = batch_bgr.shape[2]
@@ -93,11 +111,15 @@ def _load(model: VerifiedModel, threads: int) -> OpenVinoNetwork:
     return OpenVinoNetwork(graph, Normalisation(), threads=threads)
 
 
+def _scores(cls: FloatArray, obj: FloatArray) -> FloatArray:
+    """float32 (…): of float32 (…, 1) each; as in OpenCV's ``FaceDetectorYN``."""
+    return np.asarray(np.sqrt(np.clip(cls[..., 0], 0, 1) * np.clip(obj[..., 0], 0, 1)), np.float32)
+
+
 def _decode_stride(maps: Sequence[FloatArray], stride: int, columns: int, min_score: float) -> Candidates:
     """Proposals of one feature map (one anchor a cell); `maps` are cls, obj, bbox, kps of (cells, C)."""
     cls, obj, bbox, kps = maps
-    scores = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-    return decode_cells(scores, bbox, kps, stride=stride, columns=columns, min_score=min_score)
+    return decode_cells(_scores(cls, obj), bbox, kps, stride=stride, columns=columns, min_score=min_score)
 
 
 def decode(outputs: Sequence[FloatArray], width_px: int, min_score: float) -> Candidates:

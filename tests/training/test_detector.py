@@ -15,7 +15,7 @@ from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelKind
 from pipeline.types import Face, FloatArray
 from tests.contracts.detector import DetectorContract
-from training.detection_loss import Cells, losses, targets_of
+from training.detection_loss import Cells, losses, targets_of, wanted_of_labels, wanted_of_teacher
 from training.find_faces import DetectorOptions, DetectorTraining
 from training.labels import LabelledPhoto, agreed, load_labels, save_labels
 from training.output import detector_card, save_network
@@ -125,6 +125,10 @@ def test_every_size_of_face_has_a_cell() -> None:
         assert (targets_of(cells, box, none).face >= 0).any(), (size, middle)
 
 
+def labels_of(scene: Scene) -> list[torch.Tensor]:
+    return [torch.from_numpy(part) for part in (scene.boxes, scene.landmarks, scene.ignored)]
+
+
 def test_a_right_answer_costs_little() -> None:
     """Cells that say exactly what is there, read back by what the detector itself reads."""
     cells = Cells.of(SIDE_PX, CPU)
@@ -143,14 +147,53 @@ def test_a_right_answer_costs_little() -> None:
         ],
         dim=1,
     )
-    assert float(losses(right[None], [scene], cells).total) < 1e-3
-    wrong = losses(torch.zeros_like(right)[None], [scene], cells)
+    wanted = wanted_of_labels(cells, *labels_of(scene))
+    assert float(losses(right[None], wanted, cells).total) < 1e-3
+    wrong = losses(torch.zeros_like(right)[None], wanted, cells)
     assert float(wrong.total) > 1.0
     ends = np.cumsum([(SIDE_PX // stride) ** 2 for stride in STRIDES_PX])
     outputs = np.split(right.numpy(), ends[:-1])
     found = decode(outputs, SIDE_PX, 0.5)
     assert np.allclose(found.boxes, BOX, atol=1e-2)
     assert np.allclose(found.landmarks, LANDMARKS, atol=1e-2)
+
+
+def said(score: float, box: FloatArray, cells: Cells) -> torch.Tensor:
+    """float32 (C, 15): one cell, in the middle of `box`, says that there is a face."""
+    spoken = torch.zeros(len(cells.strides), 15)
+    middle, size = torch.from_numpy((box[:2] + box[2:]) / 2), torch.from_numpy(box[2:] - box[:2])
+    which = int(((cells.places - middle).abs().sum(dim=1) + (cells.strides != 16) * 1e6).argmin())
+    spoken[which, 0] = score
+    spoken[which, 1:3] = (middle - cells.places[which]) / 16
+    spoken[which, 3:5] = (size / 16).log()
+    return spoken
+
+
+def test_a_teacher_is_believed_where_somebody_found_a_face() -> None:
+    cells = Cells.of(SIDE_PX, CPU)
+    boxes, points, none = torch.from_numpy(BOX)[None], torch.from_numpy(LANDMARKS)[None], torch.empty(0, 4)
+    wanted = wanted_of_teacher(said(0.9, BOX, cells), cells, boxes, points, none)
+    (which,) = wanted.weight.nonzero()
+    assert float(wanted.weight[which]) == float(wanted.score[which]) == pytest.approx(0.9)
+    assert torch.allclose(wanted.boxes[which], boxes, atol=1e-3)
+    elsewhere = BOX + np.float32(100)
+    lied = wanted_of_teacher(said(0.9, elsewhere, cells), cells, boxes, points, none)
+    assert not lied.score.nan_to_num().any()
+    ignored = torch.from_numpy(elsewhere)[None]
+    unsure = wanted_of_teacher(said(0.4, elsewhere, cells), cells, boxes, points, ignored)
+    assert float(unsure.score.nan_to_num().max()) == pytest.approx(0.4)
+
+
+def test_labels_count_for_a_face_that_the_teacher_misses() -> None:
+    cells = Cells.of(SIDE_PX, CPU)
+    boxes, points, none = torch.from_numpy(BOX)[None], torch.from_numpy(LANDMARKS)[None], torch.empty(0, 4)
+    wanted = wanted_of_teacher(torch.zeros(len(cells.strides), 15), cells, boxes, points, none)
+    labels = wanted_of_labels(cells, boxes, points, none)
+    assert torch.equal(wanted.weight, labels.weight)
+    assert torch.equal(wanted.score.isnan(), labels.score.isnan())
+    found = labels.weight > 0
+    assert torch.equal(wanted.boxes[found], labels.boxes[found])
+    assert torch.equal(wanted.landmarks[found], labels.landmarks[found])
 
 
 def training(checkpoint: Path | None, scenes: int = 24, seed: int = 0) -> DetectorTraining:
