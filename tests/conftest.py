@@ -72,6 +72,16 @@ def _lacking_rtsp() -> str | None:
     return f"an RTSP server (Debian: gir1.2-gst-rtsp-server-1.0 and GStreamer's plugins; {last})"
 
 
+def _lacking_kafka() -> str | None:
+    from tests.kafka.broker import fetch_jars
+
+    try:
+        fetch_jars()
+    except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
+        return f"a Kafka broker ({error})"
+    return None
+
+
 @functools.cache
 def lacking(requirement: Requirement) -> str | None:
     """What of `requirement` is not on this machine, and how to get it; ``None`` if all is there."""
@@ -80,6 +90,8 @@ def lacking(requirement: Requirement) -> str | None:
             return _lacking_assets()
         case Requirement.RTSP:
             return _lacking_rtsp()
+        case Requirement.KAFKA:
+            return _lacking_kafka()
         case _:
             return f"{requirement}, which no test of this version uses"
 

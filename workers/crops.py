@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
 
 from pipeline.errors import StorageError
 from pipeline.types import FaceCrop, TrackKey
-from workers.bus.base import Partition, Topic
-from workers.loop import Arrived, Outgoing
+from workers.bus.base import Topic
+from workers.loop import Arrived, Outgoing, Stateless
 
 
 def crop_path(folder: Path, key: TrackKey, sequence: int) -> Path:
@@ -18,7 +18,7 @@ def crop_path(folder: Path, key: TrackKey, sequence: int) -> Path:
     return folder / f"{key.camera_id}-{key.stream_epoch}-{key.track_id:05d}-{sequence:03d}.png"
 
 
-class CropStep:
+class CropStep(Stateless):
     """faces -> PNG files, 112x112.
 
     Args:
@@ -54,6 +54,3 @@ class CropStep:
             path.write_bytes(png.tobytes())
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error.strerror}") from error
-
-    def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
-        return read

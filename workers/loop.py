@@ -2,22 +2,24 @@
 
 At least once: process (whatever the step writes by itself is durable when that returns), flush the
 producer, and only then commit, and only as far as the step says that it will never need to look
-back. A message that cannot be decoded
-goes to the dead-letter topic, with where it lay and why, and the next one is served.
+back. A message that cannot be decoded, or that the step
+does not take, goes to the dead-letter topic, with where it lay and why, and the next one is served.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
-from pipeline.errors import CodecError
-from workers.bus.base import Bus, Partition, Producer, Received, Topic
-from workers.codec import Encoded, Message, decode, encode
+from pipeline.errors import CodecError, MalformedMessage
+from workers.bus.base import Bus, Consumer, Partition, Producer, Received, Topic
+from workers.codec import Message, decode, encode
+from workers.dead_letters import dead_letter
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +43,14 @@ class Outgoing:
     message: Message
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message that a step does not take, and why."""
+
+    arrived: Arrived
+    reason: str
+
+
 class Step(Protocol):
     """One stage of the pipeline between two topics.
 
@@ -57,11 +67,15 @@ class Step(Protocol):
     @property
     def batch_size(self) -> int: ...
 
-    def process(self, batch: Sequence[Arrived]) -> Iterable[Outgoing]:
-        """Handle messages in order, and say what to send.
+    def process(self, batch: Sequence[Arrived]) -> Iterable[Outgoing | Refused]:
+        """Handle messages in order, and say what to send; called with none when there are none.
 
         Whatever the step itself writes is durable when the last of the result has been taken.
         """
+        ...
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """Others read these partitions from now on, or they are read again from the last commit."""
         ...
 
     def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
@@ -69,45 +83,75 @@ class Step(Protocol):
         ...
 
 
+class Stateless:
+    """Base of steps that remember nothing from one batch to the next."""
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        return None
+
+    def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        return read
+
+
 def run(bus: Bus, step: Step, stop: threading.Event) -> None:
     """Run `step` until its input is exhausted or `stop` is set.
 
-    What was polled is always finished and committed before returning. Any error but an undecodable
+    What was polled is always finished and committed before returning. Any error but a refused
     message ends the loop and is raised; nothing of the failed batch is committed.
     """
-    consumer = bus.consumer(step.name, step.inputs)
-    producer = bus.producer()
-    read: dict[Partition, int] = {}
-    while not (stop.is_set() or consumer.exhausted):
-        received = consumer.poll(step.batch_size, POLL_S)
-        if not received:
-            continue
-        for outgoing in step.process(_decode_all(received, producer, step.name)):
-            producer.send(outgoing.topic, encode(outgoing.message))
-        producer.flush()
-        read.update({item.partition: item.offset + 1 for item in received})
-        consumer.commit(step.committable(read))
+    with (
+        closing(bus.consumer(step.name, step.inputs)) as consumer,
+        closing(bus.producer(waiting=consumer.keep_alive)) as producer,
+    ):
+        _Loop(step, consumer, producer).run(stop)
 
 
-def _decode_all(received: Sequence[Received], producer: Producer, group: str) -> list[Arrived]:
-    arrived = []
-    for item in received:
-        try:
-            arrived.append(Arrived(item.partition, item.offset, decode(item.encoded)))
-        except CodecError as error:
-            log.error("message refused", partition=str(item.partition), offset=item.offset, error=str(error))
-            producer.send(Topic.DEAD_LETTERS, _dead_letter(item, group, error))
-    return arrived
+class _Loop:
+    """One member of the group at work; `read` is the next offset of every partition that was read."""
 
+    def __init__(self, step: Step, consumer: Consumer, producer: Producer) -> None:
+        self._step, self._consumer, self._producer = step, consumer, producer
+        self._read: dict[Partition, int] = {}
 
-def _dead_letter(item: Received, group: str, error: CodecError) -> Encoded:
-    """The message as it came, with its origin and the error in the headers."""
-    origin = f"{item.partition.topic}/{item.partition.number}/{item.offset}"
-    headers = (
-        *item.encoded.headers,
-        ("dead-letter-origin", origin.encode()),
-        ("dead-letter-group", group.encode()),
-        ("dead-letter-error", f"{type(error).__name__}: {error}".encode()),
-        ("dead-letter-attempts", b"1"),
-    )
-    return Encoded(item.encoded.key, headers, item.encoded.value)
+    def run(self, stop: threading.Event) -> None:
+        while not (stop.is_set() or self._consumer.exhausted):
+            received = self._consumer.poll(self._step.batch_size, POLL_S)
+            self._forget_lost()
+            self._serve(received)
+
+    def _serve(self, received: Sequence[Received]) -> None:
+        lay = {(item.partition, item.offset): item for item in received}
+        sent = False
+        for result in self._step.process(self._decode_all(received)):
+            sent = True
+            if isinstance(result, Refused):
+                item = lay[result.arrived.partition, result.arrived.offset]
+                self._refuse(item, MalformedMessage(result.reason))
+            else:
+                self._producer.send(result.topic, encode(result.message))
+        if not (received or sent):
+            return
+        self._producer.flush()
+        self._read.update({item.partition: item.offset + 1 for item in received})
+        self._forget_lost()
+        self._consumer.commit(self._step.committable(self._read))
+
+    def _forget_lost(self) -> None:
+        lost = self._consumer.lost()
+        if lost:
+            self._step.forget(lost)
+            for partition in lost:
+                self._read.pop(partition, None)
+
+    def _decode_all(self, received: Sequence[Received]) -> list[Arrived]:
+        arrived = []
+        for item in received:
+            try:
+                arrived.append(Arrived(item.partition, item.offset, decode(item.encoded)))
+            except CodecError as error:
+                self._refuse(item, error)
+        return arrived
+
+    def _refuse(self, item: Received, error: CodecError) -> None:
+        log.error("message refused", partition=str(item.partition), offset=item.offset, error=str(error))
+        self._producer.send(Topic.DEAD_LETTERS, dead_letter(item, self._step.name, error))

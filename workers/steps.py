@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.decide import WeightedEmbedding, decide
-from pipeline.errors import MalformedMessage
 from pipeline.seams import FaceEmbedder, GalleryIndex
 from pipeline.types import (
     EmbeddedFace,
@@ -21,15 +20,15 @@ from pipeline.types import (
     Verdict,
 )
 from workers.bus.base import Partition, Topic
-from workers.loop import Arrived, Outgoing
+from workers.loop import Arrived, Outgoing, Refused, Stateless
 from workers.sighting import TrackFacts, make_sighting
 
 
-def _unexpected(message: object, step: str) -> MalformedMessage:
-    return MalformedMessage(f"the step {step!r} does not take {type(message).__name__} messages")
+def _unexpected(item: Arrived, step: str) -> Refused:
+    return Refused(item, f"the step {step!r} does not take {type(item.message).__name__} messages")
 
 
-class EmbedStep:
+class EmbedStep(Stateless):
     """faces -> embeddings: purify and embed crops; ends of tracks pass through in their place.
 
     Args:
@@ -44,9 +43,9 @@ class EmbedStep:
         self._embedder = embedder
         self.batch_size = batch_size
 
-    def process(self, batch: Sequence[Arrived]) -> Iterator[Outgoing]:
+    def process(self, batch: Sequence[Arrived]) -> Iterator[Outgoing | Refused]:
         crops = [item.message for item in batch if isinstance(item.message, FaceCrop)]
-        embeddings = iter(self._embedder.embed([crop.image_rgb for crop in crops]))
+        embeddings = iter(self._embedder.embed([crop.image_rgb for crop in crops]) if crops else ())
         for item in batch:
             match item.message:
                 case FaceCrop() as crop:
@@ -63,11 +62,8 @@ class EmbedStep:
                     yield Outgoing(Topic.EMBEDDINGS, embedded)
                 case TrackEnded() as ended:
                     yield Outgoing(Topic.EMBEDDINGS, ended)
-                case other:
-                    raise _unexpected(other, self.name)
-
-    def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
-        return read
+                case _:
+                    yield _unexpected(item, self.name)
 
 
 class Gallery(Protocol):
@@ -115,16 +111,22 @@ class MatchStep:
         self._embedder_key = embedder_key
         self._open: dict[TrackKey, _OpenTrack] = {}
 
-    def process(self, batch: Sequence[Arrived]) -> Iterator[Outgoing]:
+    def process(self, batch: Sequence[Arrived]) -> Iterator[Outgoing | Refused]:
         self._gallery.refresh()
         for item in batch:
             match item.message:
+                case EmbeddedFace() as face if face.embedding.key != self._embedder_key:
+                    yield Refused(
+                        item,
+                        f"embedded by {face.embedding.key}, and this matcher compares what "
+                        f"{self._embedder_key} made: run embedders and matchers with the same models",
+                    )
                 case EmbeddedFace() as face:
                     yield from self._on_face(item, face)
                 case TrackEnded() as ended:
                     yield self._on_end(ended)
-                case other:
-                    raise _unexpected(other, self.name)
+                case _:
+                    yield _unexpected(item, self.name)
 
     def _on_face(self, item: Arrived, face: EmbeddedFace) -> Iterator[Outgoing]:
         track = self._open.setdefault(face.key, _OpenTrack(item.partition, item.offset))
@@ -163,6 +165,10 @@ class MatchStep:
         )
         return Outgoing(Topic.SIGHTINGS, sighting)
 
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """Whoever reads them on rebuilds the evidence from the last commit."""
+        self._open = {key: track for key, track in self._open.items() if track.partition not in partitions}
+
     def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
         """Up to the first message of the oldest track still open: its evidence is rebuilt from there."""
         limits = dict(read)
@@ -183,7 +189,7 @@ class SightingSink(Protocol):
         ...
 
 
-class RecordStep:
+class RecordStep(Stateless):
     """sightings -> wherever they are kept and shown, one sink after the other."""
 
     name = "record"
@@ -198,6 +204,3 @@ class RecordStep:
         for sink in self._sinks:
             sink.write(sightings)
         return ()
-
-    def committable(self, read: Mapping[Partition, int]) -> Mapping[Partition, int]:
-        return read

@@ -145,8 +145,12 @@ def test_a_matcher_that_died_is_rebuilt_from_its_open_tracks(
     assert resume_at == 0, "track 1 is still open and began at offset 0"
     second = MatchStep(OneSubject(), "run-1", KEY)
     rest = [Arrived(partition, n, m) for n, m in enumerate(messages)][resume_at:]
-    sent: list[Outgoing] = before + list(second.process(rest))
-    assert {m.message.decision_id: m.message for m in sent if isinstance(m.message, Sighting)} == whole
+    sent = before + list(second.process(rest))
+    assert {
+        m.message.decision_id: m.message
+        for m in sent
+        if isinstance(m, Outgoing) and isinstance(m.message, Sighting)
+    } == whole
     assert second.committable({partition: 5}) == {partition: 5}
 
 

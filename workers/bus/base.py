@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pipeline.errors import PinwatchError
 from workers.codec import Encoded
+
+
+class BusError(PinwatchError):
+    """The bus cannot be used as it is: nobody answers, access is refused, a topic is missing."""
+
+
+class BusInterrupted(BusError):
+    """What was sent since the last flush may be lost; reading again from the last commit makes up for it."""
 
 
 class Topic(enum.StrEnum):
@@ -44,7 +53,15 @@ class Producer(Protocol):
         ...
 
     def flush(self) -> None:
-        """Return when everything sent is durable, or raise."""
+        """Return when everything sent is durable.
+
+        Raises:
+            BusInterrupted: something was not delivered.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; what was sent and not flushed may be lost. Safe twice."""
         ...
 
 
@@ -59,6 +76,18 @@ class Consumer(Protocol):
         """The group needs nothing before these offsets again."""
         ...
 
+    def lost(self) -> Collection[Partition]:
+        """Partitions that others read from now on, since this was last asked; forget what they held."""
+        ...
+
+    def keep_alive(self) -> None:
+        """Tell the group that this member is busy, not dead; call it at least every few seconds."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group, so that others go on at once. Safe twice."""
+        ...
+
     @property
     def exhausted(self) -> bool:
         """True once everything was polled and nobody will write any more; never on an endless bus."""
@@ -68,6 +97,8 @@ class Consumer(Protocol):
 class Bus(Protocol):
     """Where producers and consumers come from."""
 
-    def producer(self) -> Producer: ...
+    def producer(self, waiting: Callable[[], None] = ...) -> Producer:
+        """A producer that calls `waiting` now and then while it waits for the bus."""
+        ...
 
     def consumer(self, group: str, topics: Iterable[Topic]) -> Consumer: ...

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.errors import PinwatchError
-from workers.bus.base import Partition, Received, Topic
+from workers.bus.base import BusError, Partition, Received, Topic
 from workers.codec import Encoded
 
 
-class BusClosed(PinwatchError):
+class BusClosed(BusError):
     """The bus was closed while somebody waited for room or for messages."""
 
 
@@ -60,7 +59,7 @@ class MemoryBus:
         self._changed = threading.Condition()
         self._closed = False
 
-    def producer(self) -> MemoryProducer:
+    def producer(self, waiting: Callable[[], None] = lambda: None) -> MemoryProducer:
         return MemoryProducer(self)
 
     def consumer(self, group: str, topics: Iterable[Topic]) -> MemoryConsumer:
@@ -145,6 +144,9 @@ class MemoryProducer:
     def flush(self) -> None:
         return None
 
+    def close(self) -> None:
+        return None
+
 
 class MemoryConsumer:
     """Reads on from its group's last commit."""
@@ -159,6 +161,15 @@ class MemoryConsumer:
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         self._bus._commit(self._group, offsets)
+
+    def lost(self) -> Collection[Partition]:
+        return ()
+
+    def keep_alive(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
 
     @property
     def exhausted(self) -> bool:

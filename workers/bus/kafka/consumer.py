@@ -1,0 +1,152 @@
+"""Reads a lane's topics as one member of a group."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition, errors
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+
+from workers.bus.base import Partition, Received, Topic
+from workers.bus.kafka.failing import await_broker, reaching
+from workers.bus.kafka.lane import Lane
+from workers.bus.kafka.options import KafkaOptions
+from workers.codec import Encoded
+
+log = structlog.get_logger(__name__)
+
+_BEATS_A_SESSION = 4
+_LATER = (
+    errors.CommitFailedError,
+    errors.RetriableError,
+    errors.IllegalGenerationError,
+    errors.RebalanceInProgressError,
+    errors.UnknownMemberIdError,
+)
+
+
+class LaneConsumer:
+    """Polls only when there is room for more, so that nothing is under way when partitions move.
+
+    Args:
+        options: The broker.
+        lane: Whose topics.
+        group: The step, see :meth:`Lane.group`.
+        topics: What to read.
+        idle_s: After so long without a message :attr:`exhausted` is true; ``None`` for never.
+
+    Raises:
+        BusError: nobody answers, or not to us.
+    """
+
+    def __init__(
+        self,
+        options: KafkaOptions,
+        lane: Lane,
+        group: str,
+        topics: Iterable[Topic],
+        idle_s: float | None = None,
+    ) -> None:
+        self._topics = {lane.topic(topic): topic for topic in topics}
+        self._servers, self._wait_s, self._idle_s = options.servers, options.max_wait_ms / 1000, idle_s
+        self._lost: set[Partition] = set()
+        self._early: list[Received] = []
+        self._heard_at_s = time.monotonic()
+        await_broker(options)
+        with reaching(options.servers):
+            self._client = KafkaConsumer(
+                group_id=lane.group(group),
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                partition_assignment_strategy=[CooperativeStickyAssignor],
+                session_timeout_ms=options.session_timeout_ms,
+                heartbeat_interval_ms=options.session_timeout_ms // _BEATS_A_SESSION,
+                max_partition_fetch_bytes=options.max_message_bytes,
+                fetch_max_wait_ms=100,
+                **options.client_options(),
+            )
+            self._client.subscribe(list(self._topics), listener=_Moves(self._on_lost))
+
+    def poll(self, max_messages: int, timeout_s: float) -> Sequence[Received]:
+        """See :class:`~workers.bus.base.Consumer`; waits a little for a batch to fill."""
+        received, self._early = self._early, []
+        deadline = time.monotonic() + timeout_s
+        while len(received) < max_messages:
+            left_s = max(0.0, deadline - time.monotonic())
+            found = self._fetch(max_messages - len(received), left_s)
+            if found and not received:
+                deadline = time.monotonic() + self._wait_s
+            received += found
+            if time.monotonic() >= deadline:
+                break
+        if received:
+            self._heard_at_s = time.monotonic()
+        return received
+
+    def _fetch(self, count: int, timeout_s: float) -> list[Received]:
+        with reaching(self._servers):
+            records = self._client.poll(timeout_ms=int(timeout_s * 1000), max_records=count)
+        return [self._received(record) for of_one in records.values() for record in of_one]
+
+    def _received(self, record: Any) -> Received:
+        headers = tuple((name, value or b"") for name, value in record.headers)
+        encoded = Encoded(record.key or b"", headers, record.value or b"")
+        return Received(Partition(self._topics[record.topic], record.partition), record.offset, encoded)
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """See :class:`~workers.bus.base.Consumer`; what cannot be committed now is with the next commit."""
+        lane = {topic: name for name, topic in self._topics.items()}
+        wanted = {
+            TopicPartition(lane[partition.topic], partition.number): OffsetAndMetadata(offset, "", -1)
+            for partition, offset in offsets.items()
+            if partition not in self._lost
+        }
+        try:
+            self._client.commit(wanted)
+        except _LATER as error:
+            log.warning("offsets not committed; some messages may come again", error=str(error))
+
+    def lost(self) -> Collection[Partition]:
+        """See :class:`~workers.bus.base.Consumer`."""
+        lost, self._lost = self._lost, set()
+        return lost
+
+    def keep_alive(self) -> None:
+        """Poll with everything paused; what comes all the same (partitions newly ours) waits for its turn."""
+        paused = self._client.assignment()
+        self._client.pause(*paused)
+        self._early += self._fetch(1, 0.0)
+        self._client.resume(*(paused & self._client.assignment()))
+
+    def close(self) -> None:
+        """See :class:`~workers.bus.base.Consumer`."""
+        self._client.close(autocommit=False)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing came for as long as was agreed."""
+        return self._idle_s is not None and time.monotonic() - self._heard_at_s > self._idle_s
+
+    def _on_lost(self, partitions: Iterable[TopicPartition]) -> None:
+        gone = {Partition(self._topics[each.topic], each.partition) for each in partitions}
+        self._lost |= gone
+        self._early = [item for item in self._early if item.partition not in gone]
+
+
+class _Moves(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Called within a poll."""
+
+    def __init__(self, on_lost: Any) -> None:
+        self._on_lost = on_lost
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self._on_lost(revoked)
+
+    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        self._on_lost(lost)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        return None
