@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Insert, select
+from sqlalchemy import ColumnElement, Connection, Insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gallery.database import Database
@@ -41,12 +41,26 @@ class SightingStore:
         with self._database.write() as connection:
             return sum(_insert(connection, sighting) for sighting in decided)
 
+    def keep(self, decided: Sequence[Sighting]) -> list[Sighting]:
+        """Keep sightings in one transaction, and say how they stand: what to tell others of.
+
+        Work that is repeated after a crash may have seen only the last part of a track. So of two with one
+        ``decision_id`` the first counts, here as well, and nothing is added to a track that has ended.
+
+        Returns:
+            Those of `decided` that are kept, as they are kept, in their order.
+
+        Raises:
+            StorageError: disk full or no permission; none of these was kept.
+        """
+        with self._database.write() as connection:
+            standing = (_standing(connection, sighting) for sighting in decided)
+            return [sighting for sighting in standing if sighting is not None]
+
     def get(self, decision_id: str) -> Sighting | None:
         """The decision of that id."""
         with self._database.read() as connection:
-            query = select(sightings.c.record).where(sightings.c.decision_id == decision_id)
-            record = connection.execute(query).scalar()
-        return None if record is None else decode(record)
+            return _find(connection, sightings.c.decision_id == decision_id)
 
     def query(
         self,
@@ -100,6 +114,32 @@ def encode(sighting: Sighting) -> str:
 
 def decode(record: str) -> Sighting:
     return msgspec.json.decode(record, type=Sighting)
+
+
+def _standing(connection: Connection, sighting: Sighting) -> Sighting | None:
+    """`sighting` if it is new, what is kept under its id if it is not, ``None`` if its track has ended."""
+    known = _find(connection, sightings.c.decision_id == sighting.decision_id)
+    if known is not None:
+        return known
+    if sighting.revision is not Revision.END and _find(connection, *_end_of(sighting)) is not None:
+        return None
+    _insert(connection, sighting)
+    return sighting
+
+
+def _end_of(sighting: Sighting) -> list[ColumnElement[bool]]:
+    return [
+        sightings.c.run_id == sighting.run_id,
+        sightings.c.camera_id == sighting.camera_id,
+        sightings.c.stream_epoch == sighting.stream_epoch,
+        sightings.c.track_id == sighting.track_id,
+        sightings.c.revision == Revision.END,
+    ]
+
+
+def _find(connection: Connection, *wanted: ColumnElement[bool]) -> Sighting | None:
+    record = connection.execute(select(sightings.c.record).where(*wanted)).scalar()
+    return None if record is None else decode(record)
 
 
 def _insert(connection: Connection, sighting: Sighting) -> bool:

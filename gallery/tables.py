@@ -178,6 +178,23 @@ stream_epochs = Table(
 )
 """The fencing token of each live camera: raised by every lease and every reconnect."""
 
+readers = Table(
+    "readers",
+    metadata,
+    Column("reader_id", String(64), primary_key=True),
+    Column("beat", BigInteger, nullable=False),
+)
+"""Reader processes that share the cameras; `beat` grows while one is alive."""
+
+camera_leases = Table(
+    "camera_leases",
+    metadata,
+    Column("camera_id", String(200), primary_key=True),
+    Column("reader_id", String(64), nullable=False),
+    Column("beat", BigInteger, nullable=False),
+)
+"""Who reads which live camera."""
+
 sightings = Table(
     "sightings",
     metadata,

@@ -13,6 +13,7 @@ from pipeline.errors import SourceUnreadable, UsageError
 from pipeline.seams import FrameSource
 from pipeline.sources.select import CameraSpec, SourceSpec, camera_id_of, parse_source
 from workers.bus.base import Topic
+from workers.channel import Channel, ChannelReport
 from workers.crops import CropStep
 from workers.loop import Step
 from workers.names import CachedNames, Names
@@ -20,7 +21,7 @@ from workers.overlay import FootageOverlay, LiveOverlay
 from workers.session import Hooks, Session, Summary
 from workers.sinks import Board, JsonlSink
 from workers.steps import EmbedStep, MatchStep, RecordStep, SightingSink
-from workers.watch import Channel, ChannelReport, Watch
+from workers.watch import Watch
 
 if TYPE_CHECKING:
     from workers.build import Context, WatchRequest
@@ -100,18 +101,28 @@ def _open_sources(
 
 
 def _named_sources(context: Context, request: WatchRequest) -> list[tuple[str, SourceSpec]]:
-    """Every source under a camera id of its own; two files of one name get a number."""
-    saved = context.cameras().names()
-    specs = [parse_source(text, saved) for text in request.sources]
-    if not specs:
-        specs = [CameraSpec(camera.name) for camera in context.cameras().list() if camera.enabled]
-    if not specs:
+    """Every source under a camera id of its own; all cameras of the database if none is named."""
+    sources = request.sources
+    if not sources:
+        sources = tuple(camera.name for camera in context.cameras().list() if camera.enabled)
+    if not sources:
         raise UsageError(
             "nothing to watch: name a video, a folder, an address or a camera, or add cameras with "
             "`pinwatch cameras add`"
         )
+    return named_sources(sources, context.cameras().names())
+
+
+def named_sources(sources: Sequence[str], saved: Sequence[str]) -> list[tuple[str, SourceSpec]]:
+    """What the user named, each under a camera id of its own; two files of one name get a number.
+
+    Args:
+        sources: As they were typed.
+        saved: Names of the cameras in the database.
+    """
     named: dict[str, SourceSpec] = {}
-    for spec in specs:
+    for text in sources:
+        spec = parse_source(text, saved)
         named[_free_id(camera_id_of(spec), named)] = spec
     return list(named.items())
 

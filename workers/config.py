@@ -24,6 +24,7 @@ from pipeline.redact import redact
 from pipeline.select import SelectionOptions
 from pipeline.sources.options import LiveOptions
 from pipeline.track import TrackerOptions
+from workers.bus.kafka.options import KafkaOptions
 
 NO_PURIFIER = "none"
 
@@ -97,6 +98,25 @@ class EvidenceSettings(Section):
     enabled: bool | Literal["auto"] = "auto"
 
 
+class WorkerSettings(Section):
+    """Workers on Kafka (`pinwatch worker`); one process needs none of it.
+
+    Attributes:
+        max_age_s: Crops of live cameras that are older when their turn comes are dropped, and counted.
+        orphan_s: A track of a live camera of which nothing was heard for so long is decided without its end:
+            its reader died. Longer than a camera takes to move to another reader.
+        outbox_crops: How many crops a reader keeps while the broker is away; the oldest go first, counted.
+        health_host: Where `/metrics` and `/healthz` are served.
+        health_port: On which port; 0 for nowhere.
+    """
+
+    max_age_s: float = Field(default=10.0, gt=0)
+    orphan_s: float = Field(default=60.0, ge=20)
+    outbox_crops: int = Field(default=1000, ge=1)
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(default=0, ge=0, le=65535)
+
+
 class LogSettings(Section):
     """What is logged to standard error."""
 
@@ -130,6 +150,8 @@ class Settings(BaseSettings):
     live: LiveOptions = LiveOptions()
     decision: DecisionSettings = DecisionSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    kafka: KafkaOptions = KafkaOptions()
+    worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
 
     @property

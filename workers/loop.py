@@ -83,6 +83,35 @@ class Step(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Is told how the work goes, for metrics."""
+
+    def on_batch(self, received: Sequence[Received]) -> None:
+        """Messages were read."""
+        ...
+
+    def on_refused(self, item: Received, error: CodecError) -> None:
+        """One of them went to the dead letters."""
+        ...
+
+    def on_polled(self) -> None:
+        """The loop is alive, whether or not there was anything to read."""
+        ...
+
+
+class NobodyWatches:
+    """An observer for whoever keeps no metrics."""
+
+    def on_batch(self, received: Sequence[Received]) -> None:
+        return None
+
+    def on_refused(self, item: Received, error: CodecError) -> None:
+        return None
+
+    def on_polled(self) -> None:
+        return None
+
+
 class Stateless:
     """Base of steps that remember nothing from one batch to the next."""
 
@@ -93,7 +122,7 @@ class Stateless:
         return read
 
 
-def run(bus: Bus, step: Step, stop: threading.Event) -> None:
+def run(bus: Bus, step: Step, stop: threading.Event, observer: Observer | None = None) -> None:
     """Run `step` until its input is exhausted or `stop` is set.
 
     What was polled is always finished and committed before returning. Any error but a refused
@@ -103,23 +132,36 @@ def run(bus: Bus, step: Step, stop: threading.Event) -> None:
         closing(bus.consumer(step.name, step.inputs)) as consumer,
         closing(bus.producer(waiting=consumer.keep_alive)) as producer,
     ):
-        _Loop(step, consumer, producer).run(stop)
+        loop = _Loop(step, consumer, producer, observer or NobodyWatches())
+        try:
+            loop.run(stop)
+        finally:
+            step.forget(loop.partitions)
 
 
 class _Loop:
     """One member of the group at work; `read` is the next offset of every partition that was read."""
 
-    def __init__(self, step: Step, consumer: Consumer, producer: Producer) -> None:
+    def __init__(self, step: Step, consumer: Consumer, producer: Producer, observer: Observer) -> None:
         self._step, self._consumer, self._producer = step, consumer, producer
+        self._observer = observer
         self._read: dict[Partition, int] = {}
+
+    @property
+    def partitions(self) -> Collection[Partition]:
+        """All that were read."""
+        return self._read.keys()
 
     def run(self, stop: threading.Event) -> None:
         while not (stop.is_set() or self._consumer.exhausted):
             received = self._consumer.poll(self._step.batch_size, POLL_S)
+            self._observer.on_polled()
             self._forget_lost()
             self._serve(received)
 
     def _serve(self, received: Sequence[Received]) -> None:
+        if received:
+            self._observer.on_batch(received)
         lay = {(item.partition, item.offset): item for item in received}
         sent = False
         for result in self._step.process(self._decode_all(received)):
@@ -154,4 +196,5 @@ class _Loop:
 
     def _refuse(self, item: Received, error: CodecError) -> None:
         log.error("message refused", partition=str(item.partition), offset=item.offset, error=str(error))
+        self._observer.on_refused(item, error)
         self._producer.send(Topic.DEAD_LETTERS, dead_letter(item, self._step.name, error))

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from pipeline.types import Frame, Outcome, Revision, Sighting, TrackedFace
+from workers.channel import ChannelReport, FrameTap
 from workers.names import Names, subject_ids
 from workers.overlay import FootageOverlay
-from workers.watch import ChannelReport, FrameTap, Watch
+from workers.watch import Watch
 
 KEPT = 1000
 

@@ -22,6 +22,12 @@ from pipeline.types import (
 
 NS = 1_000_000_000
 
+SHED_CAUSE = "too_late"
+"""Why a crop that its reader sent was not compared: it was too old when its turn came."""
+
+ORPHAN_CAUSE = "reader_lost"
+"""Why the end of a track, and whatever came before it, was never sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrackFacts:
@@ -37,26 +43,46 @@ class TrackFacts:
     detector_id: str
 
     @classmethod
-    def of_ended(cls, ended: TrackEnded) -> TrackFacts:
+    def of_ended(cls, ended: TrackEnded, received: int) -> TrackFacts:
+        """Of a track whose end was announced.
+
+        Args:
+            ended: By its reader.
+            received: How many of its crops came; those that did not were shed on the way.
+        """
+        dropped = dict(ended.dropped_by_cause)
+        if received < ended.crops_sent:
+            dropped[SHED_CAUSE] = dropped.get(SHED_CAUSE, 0) + ended.crops_sent - received
         return cls(
             ended.key,
             ended.first_seen_ns,
             ended.last_seen_ns,
             ended.started_at_ns,
             ended.frames,
-            ended.crops_sent,
-            dict(ended.dropped_by_cause),
+            received,
+            dropped,
             ended.detector_id,
         )
 
     @classmethod
-    def of_open(cls, faces: Sequence[EmbeddedFace]) -> TrackFacts:
-        """Of a track that is still going on: only what its crops tell."""
+    def of_open(
+        cls, faces: Sequence[EmbeddedFace], dropped_by_cause: Mapping[str, int] | None = None
+    ) -> TrackFacts:
+        """Of a track whose end was not announced, or not yet: only what its crops tell."""
         first = min(faces, key=lambda face: face.pts_ns)
         last = max(faces, key=lambda face: face.pts_ns)
         started = None if first.captured_at_ns is None else first.captured_at_ns - first.pts_ns
         count = len(faces)
-        return cls(first.key, first.pts_ns, last.pts_ns, started, count, count, {}, first.detector_id)
+        return cls(
+            first.key,
+            first.pts_ns,
+            last.pts_ns,
+            started,
+            count,
+            count,
+            dict(dropped_by_cause or {}),
+            first.detector_id,
+        )
 
     def at(self, pts_ns: int) -> str | None:
         """Wall-clock time of a moment of the stream, ISO 8601 UTC in milliseconds."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.decide import WeightedEmbedding, decide
-from pipeline.seams import FaceEmbedder, GalleryIndex
+from pipeline.seams import Clock, FaceEmbedder, GalleryIndex
 from pipeline.types import (
     EmbeddedFace,
     FaceCrop,
@@ -21,11 +21,43 @@ from pipeline.types import (
 )
 from workers.bus.base import Partition, Topic
 from workers.loop import Arrived, Outgoing, Refused, Stateless
-from workers.sighting import TrackFacts, make_sighting
+from workers.sighting import ORPHAN_CAUSE, SHED_CAUSE, TrackFacts, make_sighting
 
 
 def _unexpected(item: Arrived, step: str) -> Refused:
     return Refused(item, f"the step {step!r} does not take {type(item.message).__name__} messages")
+
+
+DropTally = Callable[[str, int], None]
+"""Told a cause and how many crops were dropped for it."""
+
+
+def _not_counted(cause: str, crops: int) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old a crop of a live camera may be when its turn comes.
+
+    Attributes:
+        max_age_s: Older ones are dropped: whoever watches wants to know who is there now.
+        clock: Time.
+        dropped: Told of each.
+    """
+
+    max_age_s: float
+    clock: Clock
+    dropped: DropTally = _not_counted
+
+    def fresh(self, crop: FaceCrop) -> bool:
+        """Whether it is young enough; where nobody knows when it was captured, it is."""
+        if crop.captured_at_ns is None:
+            return True
+        stale = self.clock.now_ns() - crop.captured_at_ns > self.max_age_s * 1e9
+        if stale:
+            self.dropped(SHED_CAUSE, 1)
+        return not stale
 
 
 class EmbedStep(Stateless):
@@ -34,16 +66,25 @@ class EmbedStep(Stateless):
     Args:
         embedder: Purifier and embedder in one.
         batch_size: Crops embedded at once, from all cameras together.
+        freshness: What is shed; ``None`` for nothing, ends of tracks never are.
+        log_end: Told of every track that ends.
     """
 
     name = "embed"
     inputs = (Topic.FACES,)
 
-    def __init__(self, embedder: FaceEmbedder, batch_size: int) -> None:
-        self._embedder = embedder
+    def __init__(
+        self,
+        embedder: FaceEmbedder,
+        batch_size: int,
+        freshness: Freshness | None = None,
+        log_end: Callable[[TrackKey], None] = lambda key: None,
+    ) -> None:
+        self._embedder, self._freshness, self._log_end = embedder, freshness, log_end
         self.batch_size = batch_size
 
     def process(self, batch: Sequence[Arrived]) -> Iterator[Outgoing | Refused]:
+        batch = [item for item in batch if not self._shed(item)]
         crops = [item.message for item in batch if isinstance(item.message, FaceCrop)]
         embeddings = iter(self._embedder.embed([crop.image_rgb for crop in crops]) if crops else ())
         for item in batch:
@@ -61,9 +102,14 @@ class EmbedStep(Stateless):
                     )
                     yield Outgoing(Topic.EMBEDDINGS, embedded)
                 case TrackEnded() as ended:
+                    self._log_end(ended.key)
                     yield Outgoing(Topic.EMBEDDINGS, ended)
                 case _:
                     yield _unexpected(item, self.name)
+
+    def _shed(self, item: Arrived) -> bool:
+        crop, freshness = item.message, self._freshness
+        return freshness is not None and isinstance(crop, FaceCrop) and not freshness.fresh(crop)
 
 
 class Gallery(Protocol):
@@ -77,12 +123,26 @@ class Gallery(Protocol):
     def refresh(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """When a track of a live camera is given up.
+
+    Attributes:
+        after_s: Without a word for so long; longer than a camera takes to move to another reader.
+        clock: Time.
+    """
+
+    after_s: float
+    clock: Clock
+
+
 @dataclass(slots=True)
 class _OpenTrack:
     """What a matcher remembers of a track that has not ended."""
 
     partition: Partition
     first_offset: int
+    heard_at_s: float
     faces: dict[int, EmbeddedFace] = field(default_factory=dict)
     last: Verdict | None = None
     revisions: int = 0
@@ -99,14 +159,17 @@ class MatchStep:
         gallery: Index and thresholds.
         run_id: Names this run; part of every decision's identity.
         embedder_key: What made the embeddings, for tracks that never had one.
+        orphans: When to end tracks whose reader is gone; ``None`` for never.
     """
 
     name = "match"
     inputs = (Topic.EMBEDDINGS,)
     batch_size = 64
 
-    def __init__(self, gallery: Gallery, run_id: str, embedder_key: TemplateKey) -> None:
-        self._gallery = gallery
+    def __init__(
+        self, gallery: Gallery, run_id: str, embedder_key: TemplateKey, orphans: Orphans | None = None
+    ) -> None:
+        self._gallery, self._orphans = gallery, orphans
         self._run_id = run_id
         self._embedder_key = embedder_key
         self._open: dict[TrackKey, _OpenTrack] = {}
@@ -127,9 +190,12 @@ class MatchStep:
                     yield self._on_end(ended)
                 case _:
                     yield _unexpected(item, self.name)
+        yield from self._end_orphans()
 
     def _on_face(self, item: Arrived, face: EmbeddedFace) -> Iterator[Outgoing]:
-        track = self._open.setdefault(face.key, _OpenTrack(item.partition, item.offset))
+        now_s = self._now_s()
+        track = self._open.setdefault(face.key, _OpenTrack(item.partition, item.offset, now_s))
+        track.heard_at_s = now_s
         if face.sequence in track.faces:  # delivered again
             return
         track.faces[face.sequence] = face
@@ -146,7 +212,21 @@ class MatchStep:
         track = self._open.pop(ended.key, None)
         verdict = self._decide(track)
         number = track.revisions if track else 0
-        return self._sighting(TrackFacts.of_ended(ended), Revision.END, number, verdict)
+        facts = TrackFacts.of_ended(ended, received=len(track.faces) if track else 0)
+        return self._sighting(facts, Revision.END, number, verdict)
+
+    def _now_s(self) -> float:
+        return self._orphans.clock.monotonic_s() if self._orphans else 0.0
+
+    def _end_orphans(self) -> Iterator[Outgoing]:
+        """Decide tracks of which nothing was heard for long: the reader died, and will not end them."""
+        if self._orphans is None:
+            return
+        since_s = self._now_s() - self._orphans.after_s
+        for key in [key for key, track in self._open.items() if track.heard_at_s < since_s]:
+            track = self._open.pop(key)
+            facts = TrackFacts.of_open(list(track.faces.values()), {ORPHAN_CAUSE: 1})
+            yield self._sighting(facts, Revision.END, track.revisions, self._decide(track))
 
     def _decide(self, track: _OpenTrack | None) -> Verdict:
         """On all of a track's evidence; a track of which no crop came has none."""

@@ -3,43 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import structlog
 
-from pipeline.errors import SourceError
-from pipeline.seams import FrameSource
-from pipeline.types import Frame, TrackedFace
 from workers.bus.base import Topic
 from workers.bus.memory import BusClosed, MemoryBus
+from workers.channel import Channel, ChannelReport, FrameTap, read_channel
 from workers.codec import Message, encode
 from workers.loop import Step, run
-from workers.reader import Reader
 
 log = structlog.get_logger(__name__)
-
-FrameTap = Callable[[Frame, Sequence[TrackedFace]], None]
-"""Sees every frame with its tracked faces, in the camera's own thread, before the next is read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """One camera: where its frames come from and who reads them."""
-
-    source: FrameSource
-    reader: Reader
-
-
-@dataclass(slots=True)
-class ChannelReport:
-    """What became of one camera; `error` is what ended it early, if anything did."""
-
-    camera_id: str
-    frames: int = 0
-    faces: int = 0
-    dropped_by_cause: dict[str, int] = field(default_factory=dict)
-    error: SourceError | None = None
 
 
 class Watch:
@@ -125,29 +99,13 @@ class Watch:
 
     def _read(self, channel: Channel, report: ChannelReport) -> None:
         try:
-            self._read_all(channel, report)
+            read_channel(channel, report, self._send, self._taps)
         except BusClosed:
             return
         except BaseException as error:  # noqa: BLE001 - raised again by run(), in the caller's thread
             self._fail(error)
         finally:
-            channel.source.close()
-            report.dropped_by_cause = dict(channel.source.dropped_by_cause)
             self._one_reader_less()
-
-    def _read_all(self, channel: Channel, report: ChannelReport) -> None:
-        try:
-            for frame in channel.source.frames():
-                result = channel.reader.read(frame)
-                self._send(result.messages)
-                report.frames += 1
-                report.faces += len(result.tracked)
-                for tap in self._taps:
-                    tap(frame, result.tracked)
-        except SourceError as error:
-            log.error("camera ended early", camera=report.camera_id, error=str(error))
-            report.error = error
-        self._send(channel.reader.finish())
 
     def _send(self, messages: Sequence[Message]) -> None:
         producer = self._bus.producer()

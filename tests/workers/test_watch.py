@@ -15,9 +15,10 @@ from pipeline.track import SingleFrameTracker
 from pipeline.types import ByteArray, Face, Frame, Sighting
 from tests.workers.test_steps import KEY, MeanColourEmbedder, OneSubject
 from workers.bus.base import Topic
+from workers.channel import Channel
 from workers.reader import Reader
 from workers.steps import EmbedStep, MatchStep, RecordStep
-from workers.watch import Channel, Watch
+from workers.watch import Watch
 
 UPRIGHT = np.array([[48, 60], [80, 60], [64, 78], [52, 96], [76, 96]], np.float32)
 

@@ -15,6 +15,10 @@ class BusError(PinwatchError):
     """The bus cannot be used as it is: nobody answers, access is refused, a topic is missing."""
 
 
+class BusUnavailable(BusError):
+    """Nobody answers. Somebody may, later."""
+
+
 class BusInterrupted(BusError):
     """What was sent since the last flush may be lost; reading again from the last commit makes up for it."""
 
@@ -38,11 +42,19 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message and where it lay."""
+    """A message and where it lay.
+
+    Attributes:
+        partition: In which log.
+        offset: At which place.
+        encoded: The message.
+        sent_at_ns: When it was sent, nanoseconds since 1970 UTC; ``None`` where the bus does not say.
+    """
 
     partition: Partition
     offset: int
     encoded: Encoded
+    sent_at_ns: int | None = None
 
 
 class Producer(Protocol):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipeline.errors import UsageError
 from workers.build import Context
 
 SHARED = "Options of every verb"
@@ -126,3 +130,31 @@ def context(ctx: typer.Context) -> Context:
     if not isinstance(ctx.obj, Context):
         raise TypeError("the command line was not started through workers.cli.main")
     return ctx.obj
+
+
+@contextmanager
+def until_told(stop: threading.Event) -> Iterator[None]:
+    """Within, Ctrl-C and SIGTERM set `stop`: what is under way is finished and committed first."""
+    before = {
+        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def needing(extra: str) -> Iterator[None]:
+    """Within, a package that is not installed is an error that names the extra which brings it.
+
+    Raises:
+        UsageError: with the command that installs it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"this needs the package {error.name}, which is not installed: pip install 'pinwatch[{extra}]'"
+        ) from error

@@ -12,7 +12,20 @@ import typer
 from pipeline.errors import PinwatchError
 from pipeline.redact import redact
 from workers.build import Context
-from workers.cli import cameras, config, demo, doctor, gallery, identify, models, pin, robustness, watch
+from workers.cli import (
+    cameras,
+    config,
+    demo,
+    doctor,
+    gallery,
+    identify,
+    models,
+    pin,
+    robustness,
+    topics,
+    watch,
+    worker,
+)
 from workers.cli.common import App, err, out
 from workers.config import LogSettings
 from workers.logs import configure
@@ -50,6 +63,8 @@ app.add_typer(cameras.app, name="cameras")
 app.add_typer(models.app, name="models")
 app.add_typer(pin.app, name="pin")
 app.add_typer(robustness.app, name="robustness")
+app.add_typer(worker.app, name="worker")
+app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
 
 

@@ -77,7 +77,7 @@ def watch(
         crops=crops,
         realtime=realtime,
         run_id=run_id,
-        started_at_ns=_parse_time(started_at),
+        started_at_ns=parse_time(started_at),
         image_rate_hz=image_rate,
     )
     result = run_watch(context(ctx), request)
@@ -90,7 +90,8 @@ def watch(
         raise typer.Exit(1)
 
 
-def _parse_time(text: str | None) -> int | None:
+def parse_time(text: str | None) -> int | None:
+    """What `--started-at` says, nanoseconds since 1970 UTC."""
     if text is None:
         return None
     try:

@@ -94,7 +94,8 @@ class LaneConsumer:
     def _received(self, record: Any) -> Received:
         headers = tuple((name, value or b"") for name, value in record.headers)
         encoded = Encoded(record.key or b"", headers, record.value or b"")
-        return Received(Partition(self._topics[record.topic], record.partition), record.offset, encoded)
+        where = Partition(self._topics[record.topic], record.partition)
+        return Received(where, record.offset, encoded, record.timestamp * 1_000_000)
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """See :class:`~workers.bus.base.Consumer`; what cannot be committed now is with the next commit."""

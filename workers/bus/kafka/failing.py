@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from kafka import errors
 
-from workers.bus.base import BusError
+from workers.bus.base import BusError, BusUnavailable
 from workers.bus.kafka.options import KafkaOptions
 
 _CONNECT_S, _AGAIN_S = 2.0, 0.5
@@ -30,12 +30,12 @@ def await_broker(options: KafkaOptions) -> None:
     Clients would find out as well, but only after half a minute, and without saying where they tried.
 
     Raises:
-        BusError: nobody does within :attr:`KafkaOptions.start_s`.
+        BusUnavailable: nobody does within :attr:`KafkaOptions.start_s`.
     """
     deadline = time.monotonic() + options.start_s
     while not any(_listens(server.strip()) for server in options.servers.split(",")):
         if time.monotonic() > deadline:
-            raise BusError(
+            raise BusUnavailable(
                 f"no Kafka broker answers at {options.servers}: is it running, and is kafka.servers right?"
             )
         time.sleep(_AGAIN_S)
@@ -61,7 +61,7 @@ def reaching(servers: str) -> Iterator[None]:
             f"Kafka at {servers} refuses us ({error}): check kafka.security and what this user may do"
         ) from error
     except (errors.KafkaTimeoutError, errors.KafkaConnectionError) as error:
-        raise BusError(
+        raise BusUnavailable(
             f"no Kafka broker answers at {servers} ({error}): is it running, and is kafka.servers right? "
             "With TLS or passwords also check kafka.security"
         ) from error

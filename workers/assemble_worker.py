@@ -1,0 +1,243 @@
+"""Puts the workers of Kafka together from a context, each ready to run."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UsageError
+from pipeline.sources.select import CameraSpec, SourceSpec, camera_id_of
+from pipeline.types import FaceCrop, Sighting, TrackEnded
+from workers.bus.base import Topic
+from workers.bus.kafka.bus import KafkaBus
+from workers.bus.kafka.lane import Lane
+from workers.bus.kafka.topics import TopicAdmin
+from workers.channel import Channel, ChannelReport, read_channel
+from workers.codec import encode
+from workers.keep import KeptMatchStep
+from workers.leases import CameraLeases
+from workers.live_reader import LiveReader
+from workers.loop import Step
+from workers.metrics import MetricsServer, WorkerMetrics
+from workers.names import CachedNames
+from workers.outbox import Outbox
+from workers.serve import serve
+from workers.sinks import JsonlSink
+from workers.steps import EmbedStep, Freshness, MatchStep, Orphans, SightingSink
+from workers.track_log import TrackLog
+
+if TYPE_CHECKING:
+    from workers.build import Context, WatchRequest
+
+_CLOSING_S = 20.0
+_FLUSH_EVERY = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker works.
+
+    Attributes:
+        job: The audit job; ``None`` for live cameras.
+        idle_s: End after so long without a message; ``None`` for never.
+    """
+
+    job: str | None = None
+    idle_s: float | None = None
+
+
+class Workers:
+    """Makes and runs workers.
+
+    Args:
+        context: Settings, models, gallery.
+        place: Where they work.
+    """
+
+    def __init__(self, context: Context, place: Place) -> None:
+        self._context, self._place = context, place
+        self._lane = Lane(context.settings.kafka.prefix, place.job)
+
+    @property
+    def run_id(self) -> str:
+        """Under which decisions are filed."""
+        return self._lane.run_id
+
+    def embed(self, stop: threading.Event) -> None:
+        """Embed crops until `stop` is set.
+
+        Raises:
+            PinwatchError: a model, or the broker, cannot be used.
+        """
+        context, settings = self._context, self._context.settings
+        metrics = self._metrics("embed")
+        freshness = (
+            Freshness(settings.worker.max_age_s, context.clock, metrics.on_dropped)
+            if self._lane.live
+            else None
+        )
+        step = EmbedStep(
+            context.with_evidence(context.embedder()),
+            settings.embedder.batch_size,
+            freshness,
+            TrackLog("embedded", self.run_id),
+        )
+        self._serve(step, stop, metrics)
+
+    def match(self, stop: threading.Event, sightings: Path | None = None) -> None:
+        """Decide whose faces they are until `stop` is set.
+
+        Args:
+            stop: Ends it.
+            sightings: File for one JSON line a track; gone on with if it is there.
+
+        Raises:
+            PinwatchError: the gallery, the file or the broker cannot be used.
+        """
+        context, settings = self._context, self._context.settings
+        metrics = self._metrics("match")
+        replica = context.replica(follow=self._lane.live)
+        metrics.show_epoch(lambda: replica.index.gallery_epoch)
+        orphans = Orphans(settings.worker.orphan_s, context.clock) if self._lane.live else None
+        with ExitStack() as opened:
+            sinks: list[SightingSink] = [metrics, _Logged(TrackLog("decided", self.run_id))]
+            if sightings is not None:
+                names = CachedNames(context.store().names, context.clock)
+                sinks.append(opened.enter_context(JsonlSink(sightings, names, resume=True)))
+            match = MatchStep(replica, self.run_id, context.template_key(), orphans)
+            self._serve(KeptMatchStep(match, context.sightings(), sinks), stop, metrics)
+
+    def read_live(self, stop: threading.Event) -> None:
+        """Lease cameras of the database and read them until `stop` is set.
+
+        Raises:
+            PinwatchError: the database or the broker cannot be used.
+        """
+        context = self._context
+        metrics = self._metrics("read")
+        self._check_topics()
+        bus = KafkaBus(context.settings.kafka, self._lane)
+        outbox = Outbox(bus.producer, context.settings.worker.outbox_crops, metrics.on_dropped)
+        reader = LiveReader(
+            CameraLeases(context.database(), _reader_id(), context.clock),
+            lambda: [camera.name for camera in context.cameras().list() if camera.enabled],
+            self._open_camera,
+            TrackLog("read", self.run_id).around(outbox.send),
+        )
+        metrics.show_cameras(lambda: reader.count)
+        with self._health(metrics):
+            try:
+                reader.run(stop, metrics.on_polled)
+            finally:
+                outbox.close(_CLOSING_S)
+
+    def read_footage(self, request: WatchRequest) -> Iterator[ChannelReport]:
+        """Read recordings from beginning to end, one after the other; nothing is ever dropped.
+
+        Yields:
+            A report on each, when all of it is with the broker.
+
+        Raises:
+            UsageError: something named is no recording.
+            PinwatchError: a source or the broker cannot be used.
+        """
+        self._check_topics()
+        bus = KafkaBus(self._context.settings.kafka, self._lane)
+        for camera_id, spec in self._recordings(request.sources):
+            source = self._context.source(spec, request, camera_id)
+            channel = Channel(source, self._context.reader(source, spec, None))
+            report = ChannelReport(camera_id)
+            with _sending(bus) as send:
+                read_channel(channel, report, TrackLog("read", self.run_id).around(send))
+            yield report
+
+    def _recordings(self, sources: Sequence[str]) -> list[tuple[str, SourceSpec]]:
+        from workers.assemble import named_sources
+
+        found = named_sources(sources, self._context.cameras().names())
+        live = [camera_id for camera_id, spec in found if not _recorded(spec)]
+        if live:
+            raise UsageError(
+                f"{', '.join(live)}: an audit job reads recordings; live cameras are read without --job"
+            )
+        return found
+
+    def _open_camera(self, name: str) -> Channel:
+        from workers.build import WatchRequest
+
+        spec = CameraSpec(name)
+        source = self._context.source(spec, WatchRequest(), camera_id_of(spec))
+        return Channel(source, self._context.reader(source, spec, self._context.cameras().get(name)))
+
+    def _serve(self, step: Step, stop: threading.Event, metrics: WorkerMetrics) -> None:
+        self._check_topics()
+        bus = KafkaBus(self._context.settings.kafka, self._lane, self._place.idle_s)
+        with self._health(metrics):
+            serve(bus, step, stop, metrics)
+
+    def _check_topics(self) -> None:
+        with TopicAdmin(self._context.settings.kafka) as admin:
+            admin.require(self._lane)
+
+    def _metrics(self, step: str) -> WorkerMetrics:
+        return WorkerMetrics(step, self._context.clock, live=self._lane.live)
+
+    @contextmanager
+    def _health(self, metrics: WorkerMetrics) -> Iterator[None]:
+        wanted = self._context.settings.worker
+        if not wanted.health_port:
+            yield
+            return
+        with MetricsServer(metrics, wanted.health_host, wanted.health_port):
+            yield
+
+
+class _Logged:
+    """A sink that writes a line in the log for every track that was decided."""
+
+    def __init__(self, log_end: TrackLog) -> None:
+        self._log_end = log_end
+
+    def write(self, sightings: Sequence[Sighting]) -> None:
+        for sighting in sightings:
+            self._log_end.decided(sighting)
+
+
+@contextmanager
+def _sending(bus: KafkaBus) -> Iterator[Callable[[Sequence[FaceCrop | TrackEnded]], None]]:
+    """Sends to the faces topic; everything is with the broker when the block ends."""
+    producer = bus.producer()
+    waiting = 0
+
+    def send(messages: Sequence[FaceCrop | TrackEnded]) -> None:
+        nonlocal waiting
+        for message in messages:
+            producer.send(Topic.FACES, encode(message))
+        waiting += len(messages)
+        if waiting >= _FLUSH_EVERY:
+            producer.flush()
+            waiting = 0
+
+    try:
+        yield send
+        producer.flush()
+    finally:
+        producer.close()
+
+
+def _recorded(spec: SourceSpec) -> bool:
+    from pipeline.sources.select import FileSpec, FolderSpec
+
+    return isinstance(spec, FileSpec | FolderSpec)
+
+
+def _reader_id() -> str:
+    """Unlike any other, and of some use to people who look at the table."""
+    return f"{socket.gethostname()[:30]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"

@@ -1,0 +1,34 @@
+"""Runs one step on a broker for as long as it is wanted, whatever becomes of the broker meanwhile."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+
+from workers.bus.base import Bus, BusInterrupted, BusUnavailable
+from workers.loop import Step, run
+from workers.metrics import WorkerMetrics
+
+log = structlog.get_logger(__name__)
+
+AGAIN_S = 1.0
+
+
+def serve(bus: Bus, step: Step, stop: threading.Event, metrics: WorkerMetrics) -> None:
+    """Run `step` until `stop` is set or its input is exhausted.
+
+    Where the broker loses something, or goes away, the step begins again from its last commit.
+
+    Raises:
+        BusError: the broker refuses us.
+        PinwatchError: what the step failed with.
+    """
+    while not stop.is_set():
+        try:
+            run(bus, step, stop, metrics)
+            return
+        except (BusInterrupted, BusUnavailable) as error:
+            log.warning("beginning again from the last commit", step=step.name, error=str(error))
+            metrics.on_restart()
+            stop.wait(AGAIN_S)
