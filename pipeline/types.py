@@ -37,6 +37,17 @@ def check_array(name: str, value: object, dtype: type[np.generic], shape: tuple[
         raise ValueError(f"{name} must be {dtype.__name__} of {wanted}, got {value.dtype} of {value.shape}")
 
 
+def _check_share(name: str, value: float) -> None:
+    if not 0.0 <= value <= 1.0:  # which NaN is not either
+        raise ValueError(f"{name} must be 0..1, got {value}")
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 0:
+            raise ValueError(f"{name} must not be negative, got {count}")
+
+
 def _check_finite(name: str, value: npt.NDArray[Any]) -> None:
     if not np.isfinite(value).all():
         raise ValueError(f"{name} must be finite")
@@ -187,6 +198,10 @@ class FaceCrop:
 
     def __post_init__(self) -> None:
         check_array("bbox", self.bbox, np.float32, (4,))
+        _check_finite("bbox", self.bbox)
+        _check_share("score", self.score)
+        _check_share("quality", self.quality)
+        _check_counts(sequence=self.sequence)
         check_array("image_rgb", self.image_rgb, np.uint8, (CROP_SIZE_PX, CROP_SIZE_PX, 3))
 
 
@@ -212,6 +227,9 @@ class TrackEnded:
     crops_sent: int
     dropped_by_cause: Mapping[str, int]
     detector_id: str
+
+    def __post_init__(self) -> None:
+        _check_counts(frames=self.frames, crops_sent=self.crops_sent, **self.dropped_by_cause)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -268,6 +286,12 @@ class EmbeddedFace:
     quality: float
     detector_id: str
     embedding: Embedding
+
+    def __post_init__(self) -> None:
+        check_array("bbox", self.bbox, np.float32, (4,))
+        _check_finite("bbox", self.bbox)
+        _check_share("quality", self.quality)
+        _check_counts(sequence=self.sequence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class Workers:
             if sightings is not None:
                 names = CachedNames(context.store().names, context.clock)
                 sinks.append(opened.enter_context(JsonlSink(sightings, names, resume=True)))
-            match = MatchStep(replica, self.run_id, context.template_key(), orphans)
+            match = MatchStep(replica, self.run_id, context.template_key(), orphans, context.embedding_dim())
             self._serve(KeptMatchStep(match, context.sightings(), sinks), stop, metrics)
 
     def read_live(self, stop: threading.Event) -> None:

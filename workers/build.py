@@ -201,6 +201,10 @@ class Context:
         embedder, purifier = self._cards()
         return TemplateKey(embedder.model_id, purifier.model_id)
 
+    def embedding_dim(self) -> int | None:
+        """Length of an embedding, told from the card alone."""
+        return self._cards()[0].dim
+
     def _cards(self) -> tuple[ModelCard, ModelCard]:
         """Those of embedder and purifier."""
         from pipeline.models import ModelKind

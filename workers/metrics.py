@@ -78,7 +78,7 @@ class WorkerMetrics:
 
     def write(self, sightings: Sequence[Sighting]) -> None:
         for sighting in sightings:
-            self._decisions.labels(self._step, sighting.outcome.value, sighting.revision.value).inc()
+            self._decisions.labels(self._step, str(sighting.outcome), str(sighting.revision)).inc()
             if self._live and sighting.last_seen_at is not None:
                 seen_s = dt.datetime.fromisoformat(sighting.last_seen_at).timestamp()
                 self._age.observe(max(0.0, self._clock.now_ns() / 1e9 - seen_s))
@@ -122,7 +122,7 @@ class MetricsServer:
             self._server = make_server(host, port, _app(metrics), server_class=_Server, handler_class=_Silent)
         except OSError as error:
             raise UsageError(
-                f"metrics cannot be served on {host}:{port} ({error.strerror}): set metrics.port"
+                f"metrics cannot be served on {host}:{port} ({error.strerror}): set worker.health_port"
             ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
 

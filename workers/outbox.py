@@ -64,6 +64,12 @@ class Outbox:
                 self._put(message)
             self._changed.notify_all()
 
+    @property
+    def waiting(self) -> int:
+        """Messages that nobody has begun to send."""
+        with self._changed:
+            return len(self._waiting)
+
     def close(self, patience_s: float) -> int:
         """Send what is left, for at most `patience_s`; how many messages were not sent."""
         with self._changed:
@@ -112,7 +118,8 @@ class Outbox:
     def _send_all(self, producer: Producer) -> None:
         for message in self._sending:
             producer.send(Topic.FACES, encode(message))
-        producer.flush()
+        if self._sending:
+            producer.flush()
 
     def _take(self) -> bool:
         """What was sent is done with; the next messages, unless all is done."""

@@ -160,6 +160,7 @@ class MatchStep:
         run_id: Names this run; part of every decision's identity.
         embedder_key: What made the embeddings, for tracks that never had one.
         orphans: When to end tracks whose reader is gone; ``None`` for never.
+        dim: Length of an embedding, where known: another one is refused.
     """
 
     name = "match"
@@ -167,9 +168,14 @@ class MatchStep:
     batch_size = 64
 
     def __init__(
-        self, gallery: Gallery, run_id: str, embedder_key: TemplateKey, orphans: Orphans | None = None
+        self,
+        gallery: Gallery,
+        run_id: str,
+        embedder_key: TemplateKey,
+        orphans: Orphans | None = None,
+        dim: int | None = None,
     ) -> None:
-        self._gallery, self._orphans = gallery, orphans
+        self._gallery, self._orphans, self._dim = gallery, orphans, dim
         self._run_id = run_id
         self._embedder_key = embedder_key
         self._open: dict[TrackKey, _OpenTrack] = {}
@@ -178,19 +184,28 @@ class MatchStep:
         self._gallery.refresh()
         for item in batch:
             match item.message:
-                case EmbeddedFace() as face if face.embedding.key != self._embedder_key:
-                    yield Refused(
-                        item,
-                        f"embedded by {face.embedding.key}, and this matcher compares what "
-                        f"{self._embedder_key} made: run embedders and matchers with the same models",
-                    )
                 case EmbeddedFace() as face:
-                    yield from self._on_face(item, face)
+                    strange = self._incomparable(face)
+                    if strange:
+                        yield Refused(item, strange)
+                    else:
+                        yield from self._on_face(item, face)
                 case TrackEnded() as ended:
                     yield self._on_end(ended)
                 case _:
                     yield _unexpected(item, self.name)
         yield from self._end_orphans()
+
+    def _incomparable(self, face: EmbeddedFace) -> str | None:
+        """Why a face cannot be compared to the gallery."""
+        if face.embedding.key != self._embedder_key:
+            return (
+                f"embedded by {face.embedding.key}, and this matcher compares what {self._embedder_key} "
+                "made: run embedders and matchers with the same models"
+            )
+        if self._dim is not None and len(face.embedding.vector) != self._dim:
+            return f"an embedding of {len(face.embedding.vector)} numbers instead of {self._dim}"
+        return None
 
     def _on_face(self, item: Arrived, face: EmbeddedFace) -> Iterator[Outgoing]:
         now_s = self._now_s()

@@ -37,8 +37,8 @@ class TrackLog:
             step=self._step,
             track=f"{sighting.camera_id}:{sighting.stream_epoch}:{sighting.track_id}",
             decision=sighting.decision_id,
-            revision=sighting.revision.value,
-            outcome=sighting.outcome.value,
+            revision=str(sighting.revision),
+            outcome=str(sighting.outcome),
         )
 
     def around(self, send: Send) -> Send:

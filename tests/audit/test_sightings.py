@@ -136,3 +136,14 @@ def test_a_full_disk_keeps_none_of_a_batch(database: Database, store: SightingSt
     with sqlite3.connect(tmp_path / DATABASE_NAME) as plain:
         assert plain.execute("SELECT count(*) FROM sightings").fetchone() == (5,)
     plain.close()
+
+
+def test_nothing_is_added_to_a_track_that_has_ended_and_what_is_kept_is_told(store: SightingStore) -> None:
+    new = replace(EXAMPLE, decision_id="n0", revision=Revision.NEW, revision_number=0)
+    assert store.keep([new, EXAMPLE]) == [new, EXAMPLE]
+    late = replace(new, decision_id="u1", revision=Revision.UPDATE)
+    again = replace(EXAMPLE, reason="decided on half of the evidence")
+    other = replace(late, decision_id="u2", track_id=18)
+    assert store.keep([late, again, other]) == [EXAMPLE, other]
+    assert store.get("u1") is None
+    assert store.get("d0") == EXAMPLE

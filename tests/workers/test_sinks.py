@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import StorageError
+from pipeline.errors import StorageError, UsageError
 from pipeline.types import Outcome, Revision, Sighting, TrackKey
 from tests.workers.test_codec import SIGHTING
 from workers.sinks import Board, JsonlSink
@@ -59,3 +59,20 @@ def test_the_board_forgets_a_track_that_has_ended() -> None:
     assert latest.outcome is Outcome.KNOWN
     board.write([KNOWN])
     assert board.latest(key) is None
+
+
+def test_a_file_is_gone_on_with_each_decision_once(tmp_path: Path) -> None:
+    path = tmp_path / "sightings.jsonl"
+    second, third = (replace(KNOWN, decision_id=name) for name in ("d2", "d3"))
+    with JsonlSink(path, names, resume=True) as sink:
+        sink.write([KNOWN, second])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])  # killed while it wrote
+    with JsonlSink(path, names, resume=True) as sink:
+        sink.write([KNOWN, second])
+        sink.write([second, third])
+    ids = [json.loads(text)["decision_id"] for text in path.read_text(encoding="utf-8").splitlines()]
+    assert ids == [KNOWN.decision_id, "d2", "d3"]
+    (tmp_path / "other.txt").write_text("no sightings\n")
+    with pytest.raises(UsageError, match=r"other\.txt"):
+        JsonlSink(tmp_path / "other.txt", names, resume=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pipeline.clock import ManualClock
+from pipeline.errors import MalformedMessage
 from pipeline.types import (
     ByteArray,
     EmbeddedFace,
@@ -21,11 +24,13 @@ from pipeline.types import (
     Thresholds,
     TrackEnded,
 )
-from workers.bus.base import Partition, Topic
+from workers.bus.base import Partition, Received, Topic
 from workers.bus.memory import MemoryBus
 from workers.codec import Encoded, Message, decode, encode
-from workers.loop import Arrived, Outgoing, run
-from workers.steps import EmbedStep, MatchStep, RecordStep
+from workers.dead_letters import again, dead_letter, read_dead_letter
+from workers.keep import KeptMatchStep
+from workers.loop import Arrived, Outgoing, Refused, run
+from workers.steps import EmbedStep, Freshness, MatchStep, Orphans, RecordStep
 
 KEY = TemplateKey("embedder@00000000", "none")
 
@@ -205,3 +210,126 @@ def test_a_failing_step_commits_nothing(ended: Callable[..., TrackEnded]) -> Non
     with pytest.raises(OSError, match="disk full"):
         run(bus, RecordStep([Failing()]), threading.Event())
     assert len(bus.consumer("record", [Topic.SIGHTINGS]).poll(10, 0.1)) == 1
+
+
+def arrived(messages: Sequence[Message], partition: int = 0) -> list[Arrived]:
+    return [Arrived(Partition(Topic.EMBEDDINGS, partition), n, m) for n, m in enumerate(messages)]
+
+
+def said(step: MatchStep, batch: Sequence[Arrived]) -> list[Sighting]:
+    results = list(step.process(batch))
+    return [r.message for r in results if isinstance(r, Outgoing) and isinstance(r.message, Sighting)]
+
+
+def test_crops_that_never_came_are_counted_in_the_sighting(
+    embedded: Callable[..., EmbeddedFace], ended: Callable[..., TrackEnded]
+) -> None:
+    (*_, end) = said(MatchStep(OneSubject(), "r", KEY), arrived([embedded(sequence=2), ended(crops_sent=4)]))
+    assert (end.crops, end.dropped_by_cause["too_late"]) == (1, 3)
+
+
+def test_an_old_crop_is_shed_and_counted_and_the_end_of_its_track_is_not(
+    crop: Callable[..., FaceCrop], ended: Callable[..., TrackEnded]
+) -> None:
+    clock = ManualClock(100_000_000_000)
+    dropped: list[tuple[str, int]] = []
+    freshness = Freshness(10.0, clock, lambda cause, number: dropped.append((cause, number)))
+    step = EmbedStep(MeanColourEmbedder(), 8, freshness)
+    times_ns = {0: 89_000_000_000, 1: 91_000_000_000, 2: None}
+    messages: list[Message] = [replace(crop(1, n), captured_at_ns=ns) for n, ns in times_ns.items()]
+    results = list(step.process(arrived([*messages, ended(1)])))
+    sent = [r.message for r in results if isinstance(r, Outgoing)]
+    assert [m.sequence if isinstance(m, EmbeddedFace) else "end" for m in sent] == [1, 2, "end"]
+    assert dropped == [("too_late", 1)]
+
+
+def test_a_track_whose_reader_died_is_decided_after_a_while(embedded: Callable[..., EmbeddedFace]) -> None:
+    clock = ManualClock()
+    step = MatchStep(OneSubject(), "r", KEY, Orphans(60.0, clock))
+    batch = arrived([embedded(sequence=0)])
+    assert [s.revision for s in said(step, batch)] == [Revision.NEW]
+    clock.advance(59)
+    assert said(step, []) == []
+    clock.advance(2)
+    (end,) = said(step, [])
+    assert (end.revision, end.outcome, end.crops) == (Revision.END, Outcome.KNOWN, 1)
+    assert end.dropped_by_cause == {"reader_lost": 1}
+    assert step.committable({batch[0].partition: 1}) == {batch[0].partition: 1}
+
+
+def test_what_lay_in_a_lost_partition_is_forgotten(embedded: Callable[..., EmbeddedFace]) -> None:
+    step = MatchStep(OneSubject(), "r", KEY)
+    list(step.process(arrived([embedded(track_id=1)], 0)))
+    list(step.process(arrived([embedded(track_id=2)], 1)))
+    step.forget([Partition(Topic.EMBEDDINGS, 0)])
+    read = {Partition(Topic.EMBEDDINGS, 1): 5}
+    assert step.committable(read) == {Partition(Topic.EMBEDDINGS, 1): 0}
+
+
+def test_embeddings_of_another_model_are_refused_and_the_rest_is_served(
+    embedded: Callable[..., EmbeddedFace], ended: Callable[..., TrackEnded]
+) -> None:
+    strange = embedded(sequence=0)
+    key = TemplateKey("other@22222222", "none")
+    strange = replace(strange, embedding=replace(strange.embedding, key=key))
+    results = list(MatchStep(OneSubject(), "r", KEY).process(arrived([strange, embedded(sequence=1)])))
+    (refused,) = [r for r in results if isinstance(r, Refused)]
+    assert "other@22222222" in refused.reason
+    assert len(results) == 2
+
+
+def test_an_embedding_of_another_length_is_refused(embedded: Callable[..., EmbeddedFace]) -> None:
+    step = MatchStep(OneSubject(), "r", KEY, dim=3)
+    (refused,) = step.process(arrived([embedded((1, 0))]))
+    assert isinstance(refused, Refused)
+    assert "2 numbers instead of 3" in refused.reason
+
+
+def test_a_message_of_the_wrong_kind_is_a_dead_letter(
+    crop: Callable[..., FaceCrop], ended: Callable[..., TrackEnded]
+) -> None:
+    bus = MemoryBus()
+    bus.consumer("match", [Topic.EMBEDDINGS])
+    dead = bus.consumer("test", [Topic.DEAD_LETTERS])
+    results = bus.consumer("test", [Topic.SIGHTINGS])
+    put(bus, Topic.EMBEDDINGS, [crop(), ended(2, crops_sent=0)])
+    bus.finish(Topic.EMBEDDINGS)
+    run(bus, MatchStep(OneSubject(), "r", KEY), threading.Event())
+    (letter,) = [read_dead_letter(item.encoded) for item in dead.poll(10, 0.1)]
+    assert (letter.origin, letter.group, letter.attempts) == ("embeddings.v1/0/0", "match", 1)
+    assert "FaceCrop" in letter.error
+    assert decode(letter.message) == crop() or letter.message == encode(crop())
+    assert len(results.poll(10, 0.1)) == 1
+    once_more = Received(Partition(Topic.EMBEDDINGS, 0), 9, again(letter))
+    second = read_dead_letter(dead_letter(once_more, "match", MalformedMessage("no")))
+    assert (second.attempts, second.offset, second.message) == (2, 9, letter.message)
+
+
+def test_decisions_are_kept_before_they_are_announced_and_announced_as_kept(
+    embedded: Callable[..., EmbeddedFace], ended: Callable[..., TrackEnded]
+) -> None:
+    kept: dict[str, Sighting] = {}
+    events: list[str] = []
+
+    class Store:
+        def keep(self, decided: Sequence[Sighting]) -> list[Sighting]:
+            events.append("keep")
+            return [kept.setdefault(s.decision_id, s) for s in decided]
+
+    sink = ListSink()
+
+    def messages() -> list[Sighting]:
+        step = KeptMatchStep(MatchStep(OneSubject(), "r", KEY), Store(), [sink])
+        found = []
+        for result in step.process(arrived([embedded((1, 0), sequence=1), ended(crops_sent=2)])):
+            events.append("announce")
+            assert isinstance(result, Outgoing)
+            assert isinstance(result.message, Sighting)
+            found.append(result.message)
+        return found
+
+    first = messages()
+    assert events == ["keep", "announce", "announce"]
+    kept = {s.decision_id: replace(s, reason="as it was decided first") for s in first}
+    assert [s.reason for s in messages()] == ["as it was decided first"] * 2
+    assert len(sink.written) == 4

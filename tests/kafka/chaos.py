@@ -1,0 +1,210 @@
+"""``kill -9`` at random instants: an audit loses nothing, live cameras account for everything.
+
+By hand: ``python -m tests.kafka.chaos --rounds 50`` (needs PINWATCH_ASSETS).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.types import FaceCrop, TrackEnded, TrackKey
+from tests.kafka.broker import Broker
+from tests.kafka.crew import Crew, environment, wait_until
+from workers.bus.kafka.bus import KafkaBus
+from workers.bus.kafka.lane import Lane
+from workers.bus.kafka.options import KafkaOptions
+from workers.outbox import Outbox
+
+JOB = "case"
+_AUDIT_PATIENCE_S, _LIVE_PATIENCE_S = 150.0, 120.0
+_PAUSES_S = (0.2, 2.0)
+_CROPS_A_TRACK, _BEAT_S = 10, 0.4
+
+
+def canonical(data: Path) -> list[str]:
+    """The records of all ended tracks in a data folder, in the order of their ids."""
+    with sqlite3.connect(f"file:{data / 'pinwatch.db'}?mode=ro", uri=True, timeout=30) as database:
+        rows = database.execute(
+            "SELECT record FROM sightings WHERE revision = 'end' ORDER BY decision_id"
+        ).fetchall()
+    database.close()
+    return [row[0] for row in rows]
+
+
+def kill_everything(crew: Crew, broker: Broker, victims: Sequence[str], random_: random.Random) -> None:
+    """Each of `victims` and the broker once, in some order, at random instants, and start them again."""
+    order = [*victims, "broker"]
+    random_.shuffle(order)
+    for victim in order:
+        time.sleep(random_.uniform(*_PAUSES_S))
+        if victim == "broker":
+            broker.kill()
+            time.sleep(random_.uniform(0.0, 1.0))
+            broker.start()
+        else:
+            crew.kill(victim)
+            crew.start(victim)
+
+
+def audit_round(
+    clip: Path, folder: Path, broker: Broker, models: Path, number: int
+) -> tuple[list[str], list[str]]:
+    """One audit of `clip` under fire; the records in the database, and the lines of the matcher's file."""
+    data, lines = folder / "data", folder / "sightings.jsonl"
+    folder.mkdir(parents=True)
+    settings = environment(data, broker.servers, f"audit{number}.", PINWATCH_MODELS=str(models))
+    expected = number_of_tracks(folder.parent / "expected")
+    with Crew(settings, folder) as crew:
+        crew.run("topics", "create", "--job", JOB)
+        for name in ("embed1", "embed2"):
+            crew.start(name, "worker", "embed", "--job", JOB)
+        crew.start("match", "worker", "match", "--job", JOB, "--sightings", lines)
+        crew.start("read", "worker", "read", clip, "--job", JOB)
+        kill_everything(crew, broker, ["read", "embed1", "embed2", "match"], random.Random(number))
+        wait_until(lambda: crew.ended("read"), _AUDIT_PATIENCE_S, "the reader reads on after a kill")
+        wait_until(lambda: len(canonical(data)) >= expected, _AUDIT_PATIENCE_S, "all tracks are decided")
+        for name in ("embed1", "embed2", "match"):
+            crew.stop(name)
+    return canonical(data), sorted(lines.read_text(encoding="utf-8").splitlines())
+
+
+class _Sender(threading.Thread):
+    """Plays a reader: tracks that begin one after the other, crops of noise, captured now."""
+
+    def __init__(self, outbox: Outbox, tracks: int) -> None:
+        super().__init__(daemon=True)
+        self._outbox, self._tracks = outbox, tracks
+        self._pixels = np.random.default_rng(0).integers(0, 256, (112, 112, 3), np.uint8)
+
+    def run(self) -> None:
+        began_ns = time.time_ns()
+        for beat in range(self._tracks + _CROPS_A_TRACK):
+            for track in range(self._tracks):
+                if 0 <= beat - track < _CROPS_A_TRACK:
+                    self._outbox.send([self._crop(track, beat - track, began_ns)])
+                elif beat - track == _CROPS_A_TRACK:
+                    self._outbox.send([self._end(track, began_ns)])
+            time.sleep(_BEAT_S)
+        self._outbox.send([self._end(self._tracks - 1, began_ns)])
+
+    def _crop(self, track: int, sequence: int, began_ns: int) -> FaceCrop:
+        now_ns = time.time_ns()
+        return FaceCrop(
+            key=TrackKey("gate", 1, track),
+            sequence=sequence,
+            pts_ns=now_ns - began_ns,
+            captured_at_ns=now_ns,
+            bbox=np.array([10, 20, 60, 90], np.float32),
+            score=0.9,
+            quality=0.5,
+            detector_id="detector@11111111",
+            image_rgb=self._pixels,
+        )
+
+    def _end(self, track: int, began_ns: int) -> TrackEnded:
+        return TrackEnded(
+            key=TrackKey("gate", 1, track),
+            first_seen_ns=0,
+            last_seen_ns=time.time_ns() - began_ns,
+            started_at_ns=began_ns,
+            frames=_CROPS_A_TRACK,
+            crops_sent=_CROPS_A_TRACK,
+            dropped_by_cause={},
+            detector_id="detector@11111111",
+        )
+
+
+def number_of_tracks(expected: Path) -> int:
+    return len(canonical(expected))
+
+
+def expect(clip: Path, folder: Path, models: Path) -> tuple[list[str], list[str]]:
+    """The same of `pinwatch watch`, in one process without a broker."""
+    data, lines = folder / "expected", folder / "expected.jsonl"
+    with Crew(environment(data, "", "", PINWATCH_MODELS=str(models)), folder) as crew:
+        crew.run("watch", clip, "--run-id", JOB, "--sightings", lines)
+    return canonical(data), sorted(lines.read_text(encoding="utf-8").splitlines())
+
+
+def live_round(
+    folder: Path, broker: Broker, models: Path, number: int, tracks: int = 24
+) -> Mapping[str, int]:
+    """Live crops under fire; how many tracks, crops and drops there were.
+
+    Raises:
+        AssertionError: a track was not decided, or not every crop of one is accounted for.
+    """
+    data = folder / "data"
+    folder.mkdir(parents=True)
+    settings = environment(
+        data, broker.servers, f"live{number}.", PINWATCH_MODELS=str(models), PINWATCH_WORKER__MAX_AGE_S="2.5"
+    )
+    options = KafkaOptions(servers=broker.servers, prefix=f"live{number}.", partitions=4)
+    random_ = random.Random(number)
+    with Crew(settings, folder) as crew:
+        crew.run("topics", "create")
+        for name in ("embed1", "embed2"):
+            crew.start(name, "worker", "embed")
+        crew.start("match", "worker", "match")
+        outbox = Outbox(KafkaBus(options, Lane(options.prefix)).producer, crops=60)
+        sender = _Sender(outbox, tracks)
+        sender.start()
+        kill_everything(crew, broker, ["embed1", "embed2", "match"], random_)
+        sender.join()
+        assert outbox.close(_LIVE_PATIENCE_S) == 0
+        wait_until(lambda: len(canonical(data)) >= tracks, _LIVE_PATIENCE_S, "all tracks are decided")
+        for name in ("embed1", "embed2", "match"):
+            crew.stop(name)
+    records = [json.loads(record) for record in canonical(data)]
+    assert len(records) == tracks
+    for record in records:
+        accounted = record["crops"] + sum(record["dropped_by_cause"].values())
+        assert accounted == record["frames"] == _CROPS_A_TRACK, record
+    causes: dict[str, int] = {"tracks": len(records), "crops": sum(record["crops"] for record in records)}
+    for record in records:
+        for cause, count in record["dropped_by_cause"].items():
+            causes[cause] = causes.get(cause, 0) + count
+    return causes
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Some rounds of both; prints a line a round, and fails with the first that is not right."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args(arguments)
+    assets = Path(os.environ["PINWATCH_ASSETS"])
+    clip, models = assets / "clips" / "crowd.mp4", assets / "models"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        expected = expect(clip, folder, models)
+        broker = Broker(folder / "broker")
+        broker.start()
+        try:
+            for number in range(given.rounds):
+                begun = time.monotonic()
+                same = audit_round(clip, folder / f"audit{number}", broker, models, number) == expected
+                live = live_round(folder / f"live{number}", broker, models, number)
+                said = f"round {number}: audit {'the same bytes' if same else 'DIFFERS'}; live {dict(live)}"
+                sys.stdout.write(f"{said}; {time.monotonic() - begun:.0f} s\n")
+                sys.stdout.flush()
+                if not same:
+                    return 1
+        finally:
+            broker.kill()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
