@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +14,19 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.sources.select import CameraSpec, SourceSpec, camera_id_of
-from pipeline.types import FaceCrop, Sighting, TrackEnded
-from workers.bus.base import Topic
+from pipeline.types import Sighting
 from workers.bus.kafka.bus import KafkaBus
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.topics import TopicAdmin
 from workers.channel import Channel, ChannelReport, read_channel
-from workers.codec import encode
 from workers.keep import KeptMatchStep
 from workers.leases import CameraLeases
 from workers.live_reader import LiveReader
 from workers.loop import Step
 from workers.metrics import MetricsServer, WorkerMetrics
 from workers.names import CachedNames
-from workers.outbox import Outbox
-from workers.serve import serve
+from workers.outbox import Outbox, ReliableSender
+from workers.serve import patiently, serve
 from workers.sinks import JsonlSink
 from workers.steps import EmbedStep, Freshness, MatchStep, Orphans, SightingSink
 from workers.track_log import TrackLog
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from workers.build import Context, WatchRequest
 
 _CLOSING_S = 20.0
-_FLUSH_EVERY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +119,6 @@ class Workers:
         """
         context = self._context
         metrics = self._metrics("read")
-        self._check_topics()
         bus = KafkaBus(context.settings.kafka, self._lane)
         outbox = Outbox(bus.producer, context.settings.worker.outbox_crops, metrics.on_dropped)
         reader = LiveReader(
@@ -133,6 +129,7 @@ class Workers:
         )
         metrics.show_cameras(lambda: reader.count)
         with self._health(metrics):
+            patiently(self._check_topics, stop, metrics)
             try:
                 reader.run(stop, metrics.on_polled)
             finally:
@@ -154,8 +151,8 @@ class Workers:
             source = self._context.source(spec, request, camera_id)
             channel = Channel(source, self._context.reader(source, spec, None))
             report = ChannelReport(camera_id)
-            with _sending(bus) as send:
-                read_channel(channel, report, TrackLog("read", self.run_id).around(send))
+            with ReliableSender(bus.producer) as sender:
+                read_channel(channel, report, TrackLog("read", self.run_id).around(sender.send))
             yield report
 
     def _recordings(self, sources: Sequence[str]) -> list[tuple[str, SourceSpec]]:
@@ -177,9 +174,9 @@ class Workers:
         return Channel(source, self._context.reader(source, spec, self._context.cameras().get(name)))
 
     def _serve(self, step: Step, stop: threading.Event, metrics: WorkerMetrics) -> None:
-        self._check_topics()
         bus = KafkaBus(self._context.settings.kafka, self._lane, self._place.idle_s)
         with self._health(metrics):
+            patiently(self._check_topics, stop, metrics)
             serve(bus, step, stop, metrics)
 
     def _check_topics(self) -> None:
@@ -208,28 +205,6 @@ class _Logged:
     def write(self, sightings: Sequence[Sighting]) -> None:
         for sighting in sightings:
             self._log_end.decided(sighting)
-
-
-@contextmanager
-def _sending(bus: KafkaBus) -> Iterator[Callable[[Sequence[FaceCrop | TrackEnded]], None]]:
-    """Sends to the faces topic; everything is with the broker when the block ends."""
-    producer = bus.producer()
-    waiting = 0
-
-    def send(messages: Sequence[FaceCrop | TrackEnded]) -> None:
-        nonlocal waiting
-        for message in messages:
-            producer.send(Topic.FACES, encode(message))
-        waiting += len(messages)
-        if waiting >= _FLUSH_EVERY:
-            producer.flush()
-            waiting = 0
-
-    try:
-        yield send
-        producer.flush()
-    finally:
-        producer.close()
 
 
 def _recorded(spec: SourceSpec) -> bool:

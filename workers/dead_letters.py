@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 
-from pipeline.errors import CodecError, MalformedMessage
-from workers.bus.base import Received, Topic
+from pipeline.errors import CodecError, MalformedMessage, UsageError
+from workers.bus.base import Producer, Received, Topic
 from workers.codec import Encoded
 
 _PREFIX = "dead-letter-"
 _ORIGIN, _GROUP, _ERROR, _ATTEMPTS = (f"{_PREFIX}{part}" for part in ("origin", "group", "error", "attempts"))
+_SENT_AGAIN = f"{_PREFIX}sent-again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +90,67 @@ def again(letter: DeadLetter) -> Encoded:
 
 def _without_ours(encoded: Encoded) -> tuple[tuple[str, bytes], ...]:
     return tuple((name, value) for name, value in encoded.headers if not name.startswith(_PREFIX))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A dead letter where it lies.
+
+    Attributes:
+        number: Partition and offset among the dead letters.
+        letter: What it says.
+        sent_again: Whether somebody sent it to its topic again.
+    """
+
+    number: str
+    letter: DeadLetter
+    sent_again: bool
+
+
+class Refusals:
+    """All dead letters of a lane.
+
+    Args:
+        messages: What lies on a topic.
+        connect: Makes a producer.
+    """
+
+    def __init__(
+        self, messages: Callable[[Topic], Iterable[Received]], connect: Callable[[], Producer]
+    ) -> None:
+        self._messages, self._connect = messages, connect
+
+    def letters(self) -> list[Kept]:
+        """In the order of their numbers; one that was reported twice (work was repeated) is here once."""
+        found: dict[tuple[str, str, int], tuple[str, DeadLetter]] = {}
+        done: set[str] = set()
+        for item in self._messages(Topic.DEAD_LETTERS):
+            marker = dict(item.encoded.headers).get(_SENT_AGAIN)
+            if marker is not None:
+                done.add(marker.decode(errors="replace"))
+                continue
+            letter = read_dead_letter(item.encoded)
+            number = f"{item.partition.number}/{item.offset}"
+            found.setdefault((letter.origin, letter.group, letter.attempts), (number, letter))
+        return [Kept(number, letter, number in done) for number, letter in found.values()]
+
+    def letter(self, number: str) -> Kept:
+        """One of them.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        for each in self.letters():
+            if each.number == number:
+                return each
+        raise UsageError(f"there is no refused message {number!r}: `pinwatch dlq list` shows them")
+
+    def send_again(self, wanted: Iterable[Kept]) -> None:
+        """To where they lay; each is marked as sent when it is there."""
+        with closing(self._connect()) as producer:
+            for each in wanted:
+                producer.send(each.letter.topic, again(each.letter))
+                producer.flush()
+                marker = ((_SENT_AGAIN, each.number.encode()),)
+                producer.send(Topic.DEAD_LETTERS, Encoded(each.letter.message.key, marker, b""))
+            producer.flush()

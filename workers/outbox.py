@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from types import TracebackType
 
 import structlog
 
@@ -139,3 +140,60 @@ class Outbox:
             return message
         dropped = {**message.dropped_by_cause, FULL_CAUSE: lost}
         return replace(message, crops_sent=message.crops_sent - lost, dropped_by_cause=dropped)
+
+
+class ReliableSender:
+    """The same for recordings: reading waits for the broker instead, and nothing is dropped.
+
+    Args:
+        connect: Makes the producer; called again after a failure.
+    """
+
+    def __init__(self, connect: Callable[[], Producer]) -> None:
+        self._connect = connect
+        self._producer = connect()
+        self._unconfirmed: list[FaceCrop | TrackEnded] = []
+
+    def __enter__(self) -> ReliableSender:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._confirm()
+        finally:
+            self._producer.close()
+
+    def send(self, messages: Sequence[FaceCrop | TrackEnded]) -> None:
+        """Send them; waits for the broker now and then."""
+        self._unconfirmed += messages
+        for message in messages:
+            self._producer.send(Topic.FACES, encode(message))
+        if len(self._unconfirmed) >= _AT_ONCE:
+            self._confirm()
+
+    def _confirm(self) -> None:
+        """Everything is with the broker; what it lost is sent again."""
+        while True:
+            try:
+                self._producer.flush()
+                self._unconfirmed.clear()
+                return
+            except BusInterrupted as error:
+                log.warning("the broker did not take everything; sending it again", error=str(error))
+                self._producer.close()
+                self._again()
+
+    def _again(self) -> None:
+        self._producer = self._reconnected()
+        for message in self._unconfirmed:
+            self._producer.send(Topic.FACES, encode(message))
+
+    def _reconnected(self) -> Producer:
+        while True:
+            try:
+                return self._connect()
+            except BusUnavailable as error:
+                log.warning("waiting for the broker", error=str(error))

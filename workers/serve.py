@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
@@ -13,6 +14,17 @@ from workers.metrics import WorkerMetrics
 log = structlog.get_logger(__name__)
 
 AGAIN_S = 1.0
+
+
+def patiently(check: Callable[[], None], stop: threading.Event, metrics: WorkerMetrics) -> None:
+    """Do `check` once there is a broker: machines start in any order."""
+    while not stop.is_set():
+        try:
+            check()
+            return
+        except BusUnavailable as error:
+            log.warning("waiting for the broker", error=str(error))
+            metrics.on_polled()
 
 
 def serve(bus: Bus, step: Step, stop: threading.Event, metrics: WorkerMetrics) -> None:

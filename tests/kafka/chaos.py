@@ -133,7 +133,7 @@ def number_of_tracks(expected: Path) -> int:
 def expect(clip: Path, folder: Path, models: Path) -> tuple[list[str], list[str]]:
     """The same of `pinwatch watch`, in one process without a broker."""
     data, lines = folder / "expected", folder / "expected.jsonl"
-    with Crew(environment(data, "", "", PINWATCH_MODELS=str(models)), folder) as crew:
+    with Crew(environment(data, "nowhere:1", "", PINWATCH_MODELS=str(models)), folder) as crew:
         crew.run("watch", clip, "--run-id", JOB, "--sightings", lines)
     return canonical(data), sorted(lines.read_text(encoding="utf-8").splitlines())
 
@@ -149,7 +149,7 @@ def live_round(
     data = folder / "data"
     folder.mkdir(parents=True)
     settings = environment(
-        data, broker.servers, f"live{number}.", PINWATCH_MODELS=str(models), PINWATCH_WORKER__MAX_AGE_S="2.5"
+        data, broker.servers, f"live{number}.", PINWATCH_MODELS=str(models), PINWATCH_WORKER__MAX_AGE_S="8"
     )
     options = KafkaOptions(servers=broker.servers, prefix=f"live{number}.", partitions=4)
     random_ = random.Random(number)

@@ -11,7 +11,7 @@ import pytest
 from pipeline.types import FaceCrop, TrackEnded
 from workers.bus.base import BusError, BusInterrupted, BusUnavailable, Topic
 from workers.codec import Encoded, decode
-from workers.outbox import FULL_CAUSE, Outbox
+from workers.outbox import FULL_CAUSE, Outbox, ReliableSender
 
 
 class Broker:
@@ -120,3 +120,16 @@ def test_a_broker_that_refuses_for_good_ends_the_reader(crop: Callable[..., Face
     outbox.close(10)
     with pytest.raises(BusError, match="lost"):
         outbox.send([crop(1, 1)])
+
+
+def test_a_recording_waits_for_the_broker_and_loses_nothing(
+    crop: Callable[..., FaceCrop], ended: Callable[..., TrackEnded]
+) -> None:
+    broker = Broker(failures=3)
+    broker.open.set()
+    with ReliableSender(broker.connect) as sender:
+        for sequence in range(100):
+            sender.send([crop(1, sequence)])
+        sender.send([ended(1)])
+    assert broker.failures == 0
+    assert names(broker.taken) == [*((1, sequence) for sequence in range(100)), (1, "end")]

@@ -16,6 +16,7 @@ from workers.cli import (
     cameras,
     config,
     demo,
+    dlq,
     doctor,
     gallery,
     identify,
@@ -65,6 +66,8 @@ app.add_typer(pin.app, name="pin")
 app.add_typer(robustness.app, name="robustness")
 app.add_typer(worker.app, name="worker")
 app.add_typer(topics.app, name="topics")
+app.add_typer(dlq.app, name="dlq")
+app.command("lag")(dlq.lag)
 app.add_typer(config.app, name="config")
 
 

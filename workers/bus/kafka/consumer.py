@@ -13,8 +13,8 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from workers.bus.base import Partition, Received, Topic
 from workers.bus.kafka.failing import await_broker, reaching
 from workers.bus.kafka.lane import Lane
+from workers.bus.kafka.messages import received
 from workers.bus.kafka.options import KafkaOptions
-from workers.codec import Encoded
 
 log = structlog.get_logger(__name__)
 
@@ -72,30 +72,24 @@ class LaneConsumer:
 
     def poll(self, max_messages: int, timeout_s: float) -> Sequence[Received]:
         """See :class:`~workers.bus.base.Consumer`; waits a little for a batch to fill."""
-        received, self._early = self._early, []
+        batch, self._early = self._early, []
         deadline = time.monotonic() + timeout_s
-        while len(received) < max_messages:
+        while len(batch) < max_messages:
             left_s = max(0.0, deadline - time.monotonic())
-            found = self._fetch(max_messages - len(received), left_s)
-            if found and not received:
+            found = self._fetch(max_messages - len(batch), left_s)
+            if found and not batch:
                 deadline = time.monotonic() + self._wait_s
-            received += found
+            batch += found
             if time.monotonic() >= deadline:
                 break
-        if received:
+        if batch:
             self._heard_at_s = time.monotonic()
-        return received
+        return batch
 
     def _fetch(self, count: int, timeout_s: float) -> list[Received]:
         with reaching(self._servers):
             records = self._client.poll(timeout_ms=int(timeout_s * 1000), max_records=count)
-        return [self._received(record) for of_one in records.values() for record in of_one]
-
-    def _received(self, record: Any) -> Received:
-        headers = tuple((name, value or b"") for name, value in record.headers)
-        encoded = Encoded(record.key or b"", headers, record.value or b"")
-        where = Partition(self._topics[record.topic], record.partition)
-        return Received(where, record.offset, encoded, record.timestamp * 1_000_000)
+        return [received(self._topics[r.topic], r) for of_one in records.values() for r in of_one]
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """See :class:`~workers.bus.base.Consumer`; what cannot be committed now is with the next commit."""
