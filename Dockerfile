@@ -15,7 +15,7 @@ COPY gallery gallery
 COPY audit audit
 COPY workers workers
 COPY training training
-RUN pip install --no-cache-dir '.[cpu,kafka]' \
+RUN pip install --no-cache-dir '.[cpu,kafka,postgres]' \
     && pip install --no-cache-dir --no-deps retinaface-pytorch==0.0.7
 
 RUN useradd --create-home --uid 10001 pinwatch \

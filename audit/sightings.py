@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, select
 
-from gallery.database import Database
+from gallery.database import Database, insert_new
 from gallery.tables import sightings
 from gallery.times import parse_time, utc_text
 from pipeline.types import Outcome, Revision, Sighting
@@ -156,14 +155,7 @@ def _insert(connection: Connection, sighting: Sighting) -> bool:
         "last_seen_at": _time(sighting.last_seen_at),
         "record": encode(sighting),
     }
-    return connection.execute(_unless_known(connection).values(**values)).rowcount == 1
-
-
-def _unless_known(connection: Connection) -> Insert:
-    """The two databases word this alike, but SQLAlchemy has no common spelling."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(sightings).on_conflict_do_nothing()
-    return sqlite.insert(sightings).on_conflict_do_nothing()
+    return insert_new(connection, sightings, **values)
 
 
 def _time(text: str | None) -> str | None:

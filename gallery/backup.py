@@ -17,7 +17,7 @@ from gallery.database import DATABASE_NAME, Database, sqlite_error
 from gallery.photo_files import FOLDER, PhotoFiles
 from gallery.records import PhotoRecord
 from gallery.schema import HEAD
-from pipeline.errors import GalleryCorrupt, StorageError
+from pipeline.errors import GalleryCorrupt, StorageError, UsageError
 
 MANIFEST = "manifest.json"
 FORMAT = "pinwatch-backup"
@@ -42,7 +42,13 @@ def backup(database: Database, target: Path) -> BackupReport:
 
     Raises:
         StorageError: the file cannot be written.
+        UsageError: the database is no file.
     """
+    if database.shared:
+        raise UsageError(
+            "the gallery is in PostgreSQL: back it up with pg_dump, and the folder "
+            f"{database.folder / FOLDER} with it"
+        )
     photos = PhotoFiles(database.folder / FOLDER)
     try:
         with _temporary_beside(target) as (folder, partial):

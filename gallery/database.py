@@ -1,6 +1,6 @@
-"""Opens the database that holds everything: one SQLite file under the data folder.
+"""Opens the database that holds everything: one SQLite file under the data folder, or PostgreSQL.
 
-The engine is injected, so the same stores work on another SQLAlchemy database. On SQLite the file
+The same stores work on both. On SQLite the file
 is in WAL mode with ``synchronous=FULL``: what was committed survives a power cut, and readers see
 one consistent state while somebody writes.
 """
@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from gallery.postgres import lock_schema, one_view, parse_address, postgres_engine
 from gallery.schema import HEAD, current_revision, ensure_schema
 from pipeline.errors import GalleryBusy, GalleryCorrupt, PinwatchError, StorageError
 
@@ -51,7 +53,14 @@ class Database:
             fits = current_revision(connection) == HEAD
         if not fits:
             with self.write() as connection:
+                if self.shared:
+                    lock_schema(connection)
                 ensure_schema(connection)
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is PostgreSQL, and no file of ours."""
+        return self.engine.dialect.name == "postgresql"
 
     @classmethod
     def open(cls, folder: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
@@ -63,13 +72,26 @@ class Database:
             GalleryBusy: another process holds the database for longer than `busy_timeout_s`.
             GalleryError: the file was made by a newer Pinwatch.
         """
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(
-                f"cannot make the data folder {folder}: {error.strerror}; choose another with --data"
-            ) from error
+        _make(folder)
         engine = sqlite_engine(folder / DATABASE_NAME, busy_timeout_s=busy_timeout_s)
+        try:
+            return cls(engine, folder)
+        except BaseException:
+            engine.dispose()
+            raise
+
+    @classmethod
+    def connect(cls, address: str, folder: Path) -> Database:
+        """Use a PostgreSQL database, and migrate it; photographs are kept under `folder`.
+
+        Raises:
+            ConfigError: `address` is no address, or the driver is not installed.
+            StorageError: the folder cannot be made, or the database cannot be reached or refuses us.
+            GalleryCorrupt: it holds tables that are not those of Pinwatch.
+            GalleryError: its schema was made by a newer Pinwatch.
+        """
+        _make(folder)
+        engine = postgres_engine(parse_address(address))
         try:
             return cls(engine, folder)
         except BaseException:
@@ -79,8 +101,11 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view; nothing that others commit meanwhile is seen."""
-        with self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self.engine.connect() as connection:
+            if self.shared:
+                one_view(connection)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -98,6 +123,29 @@ class Database:
     def close(self) -> None:
         """Release all connections; safe twice."""
         self.engine.dispose()
+
+
+def insert_new(connection: Connection, table: Table, **values: object) -> bool:
+    """Insert a row unless its primary key is taken; whether it was inserted."""
+    (key, *_) = table.primary_key
+    row = _insert_unless_there(connection, table).values(**values).returning(key)
+    return connection.execute(row).first() is not None
+
+
+def _insert_unless_there(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """The two databases word this alike, but SQLAlchemy has no common spelling."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the data folder {folder}: {error.strerror}; choose another with --data"
+        ) from error
 
 
 def sqlite_engine(path: Path, *, busy_timeout_s: float) -> Engine:

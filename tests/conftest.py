@@ -82,6 +82,16 @@ def _lacking_kafka() -> str | None:
     return None
 
 
+def _lacking_postgres() -> str | None:
+    from tests.postgres.server import programs
+
+    try:
+        programs()
+    except RuntimeError as error:
+        return f"a PostgreSQL server ({error})"
+    return None
+
+
 @functools.cache
 def lacking(requirement: Requirement) -> str | None:
     """What of `requirement` is not on this machine, and how to get it; ``None`` if all is there."""
@@ -92,6 +102,8 @@ def lacking(requirement: Requirement) -> str | None:
             return _lacking_rtsp()
         case Requirement.KAFKA:
             return _lacking_kafka()
+        case Requirement.POSTGRES:
+            return _lacking_postgres()
         case _:
             return f"{requirement}, which no test of this version uses"
 

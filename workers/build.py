@@ -221,7 +221,8 @@ class Context:
     def database(self) -> Database:
         from gallery.database import Database
 
-        database = Database.open(self.settings.data)
+        shared, folder = self.settings.database, self.settings.data
+        database = Database.connect(shared.get_secret_value(), folder) if shared else Database.open(folder)
         self._resources.callback(database.close)
         return database
 

@@ -116,18 +116,16 @@ class CameraStore:
         Raises:
             GalleryBusy: another process holds the database for too long.
         """
-        from sqlalchemy import insert, update
+        from sqlalchemy import update
 
+        from gallery.database import insert_new
         from gallery.tables import stream_epochs
 
         of_camera = stream_epochs.c.camera_id == camera_id
         raised = update(stream_epochs).where(of_camera).values(epoch=stream_epochs.c.epoch + 1)
         with self._database.write() as connection:
-            epoch = connection.execute(raised.returning(stream_epochs.c.epoch)).scalar_one_or_none()
-            if epoch is None:
-                epoch = 1
-                connection.execute(insert(stream_epochs).values(camera_id=camera_id, epoch=epoch))
-        return int(epoch)
+            insert_new(connection, stream_epochs, camera_id=camera_id, epoch=0)
+            return int(connection.execute(raised.returning(stream_epochs.c.epoch)).scalar_one())
 
 
 def _report(before: dict[str, Camera], wanted: Sequence[Camera], unchanged: Sequence[Camera]) -> ImportReport:

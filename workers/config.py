@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -129,6 +129,8 @@ class Settings(BaseSettings):
 
     Attributes:
         data: Folder of all state.
+        database: ``postgresql://USER:PASSWORD@HOST/NAME`` where several machines share one; by default a
+            file under `data`. PINWATCH_DATABASE in the environment keeps the password out of files.
         models: Folder of model files that is looked in before `<data>/models`.
         device: Where networks run: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``.
         purifier: Card of the purifier, or ``none``.
@@ -139,6 +141,7 @@ class Settings(BaseSettings):
     )
 
     data: Path = Path("pinwatch-data")
+    database: SecretStr | None = None
     models: Path | None = None
     device: str = Field(default="auto", pattern=r"auto|cpu|cuda(:\d+)?")
     detector: DetectorSettings = DetectorSettings()

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
+from gallery.database import insert_new
 from gallery.tables import camera_leases, readers
 from pipeline.seams import Clock
 
@@ -94,7 +95,7 @@ class CameraLeases:
         own = readers.c.reader_id == self._reader_id
         raised = connection.execute(update(readers).where(own).values(beat=readers.c.beat + 1)).rowcount
         if not raised:
-            connection.execute(insert(readers).values(reader_id=self._reader_id, beat=1))
+            insert_new(connection, readers, reader_id=self._reader_id, beat=1)
         held = camera_leases.c.reader_id == self._reader_id
         connection.execute(update(camera_leases).where(held).values(beat=camera_leases.c.beat + 1))
 
@@ -131,14 +132,11 @@ class CameraLeases:
 
     def _take(self, connection: Connection, camera: str, holder: str | None, beat: int | None) -> bool:
         if holder is None:
-            connection.execute(
-                insert(camera_leases).values(camera_id=camera, reader_id=self._reader_id, beat=1)
-            )
-            return True
+            return insert_new(connection, camera_leases, camera_id=camera, reader_id=self._reader_id, beat=1)
         unmoved = (
             camera_leases.c.camera_id == camera,
             camera_leases.c.reader_id == holder,
             camera_leases.c.beat == beat,
         )
-        taken = update(camera_leases).where(*unmoved).values(reader_id=self._reader_id, beat=1)
-        return connection.execute(taken).rowcount == 1
+        moved = update(camera_leases).where(*unmoved).values(reader_id=self._reader_id, beat=1)
+        return connection.execute(moved).rowcount == 1

@@ -25,7 +25,7 @@ def lists(store: GalleryStore, enroller: Enroller, tmp_path: Path) -> WatchLists
     return WatchLists(store.database, now_ns=lambda: int(NOW.timestamp()) * 10**9)
 
 
-def thresholds(store: GalleryStore, epoch: int | None = None) -> dict[str, float]:
+def thresholds_of(store: GalleryStore, epoch: int | None = None) -> dict[str, float]:
     return dict(store.snapshot(KEY, epoch).thresholds_by_subject)
 
 
@@ -53,12 +53,12 @@ def test_a_threshold_holds_from_the_epoch_of_the_membership_on(
 ) -> None:
     lists.add("Banned", threshold=0.35)
     epoch = lists.put("Banned", "Ada")
-    assert thresholds(store, epoch - 1) == {}
-    assert thresholds(store) == {"s1": 0.35}
+    assert thresholds_of(store, epoch - 1) == {}
+    assert thresholds_of(store) == {"s1": 0.35}
     assert dict(store.delta(KEY, epoch - 1).thresholds_by_subject) == {"s1": 0.35}
     changed = lists.take_off("Banned", "Ada")
-    assert thresholds(store) == {}
-    assert thresholds(store, changed - 1) == {"s1": 0.35}
+    assert thresholds_of(store) == {}
+    assert thresholds_of(store, changed - 1) == {"s1": 0.35}
 
 
 def test_changing_a_list_makes_an_epoch_and_keeps_its_members(lists: WatchLists, store: GalleryStore) -> None:
@@ -66,8 +66,8 @@ def test_changing_a_list_makes_an_epoch_and_keeps_its_members(lists: WatchLists,
     before = lists.put("Banned", "Ada")
     second = lists.add("Banned", threshold=0.5)
     assert (second.id, second.members) == (first.id, 1)
-    assert thresholds(store) == {"s1": 0.5}
-    assert thresholds(store, before) == {"s1": 0.35}
+    assert thresholds_of(store) == {"s1": 0.5}
+    assert thresholds_of(store, before) == {"s1": 0.35}
     assert [found.threshold for found in lists.lists(before)] == [0.35]
 
 
@@ -80,7 +80,7 @@ def test_of_several_lists_the_most_urgent_decides_and_between_equals_the_stricte
     lists.add("Staff", priority=99)
     for name in ("Banned", "Guests", "Staff"):
         lists.put(name, "Ada")
-    assert thresholds(store) == {"s1": wanted}
+    assert thresholds_of(store) == {"s1": wanted}
 
 
 def test_expiry_takes_effect_when_told_and_in_an_epoch_of_its_own(
@@ -94,10 +94,10 @@ def test_expiry_takes_effect_when_told_and_in_an_epoch_of_its_own(
     assert store.epoch() == epoch
     assert lists.expire(NOW + DAY) == 1
     assert store.epoch() == epoch + 1
-    assert thresholds(store) == {"s2": 0.35}
-    assert thresholds(store, epoch) == {"s1": 0.35, "s2": 0.35}
+    assert thresholds_of(store) == {"s2": 0.35}
+    assert thresholds_of(store, epoch) == {"s1": 0.35, "s2": 0.35}
     assert lists.expire(NOW + 3 * DAY) == 1
-    assert thresholds(store) == {}
+    assert thresholds_of(store) == {}
     assert lists.expire(NOW + 9 * DAY) == 0
 
 
@@ -114,7 +114,7 @@ def test_removing_a_subject_takes_it_off_its_lists(lists: WatchLists, store: Gal
     lists.put("Banned", "Ada")
     store.remove("Ada")
     assert lists.show("Banned")[1] == []
-    assert thresholds(store) == {}
+    assert thresholds_of(store) == {}
 
 
 def test_putting_somebody_on_a_list_again_changes_their_time(lists: WatchLists) -> None:

@@ -75,11 +75,17 @@ class Broker:
         folder: Of its data and log.
         port: Where clients reach it; a free one by default.
         settings: More of Kafka's settings, over the ones here.
+        users: Passwords by name, for SCRAM-SHA-512.
     """
 
     def __init__(
-        self, folder: Path, port: int | None = None, settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        users: Mapping[str, str] | None = None,
     ) -> None:
+        self._users = dict(users or {})
         self._folder, self.port = folder, port or free_port()
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -122,16 +128,19 @@ class Broker:
 
     def _prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        controller = free_port()
+        controller, internal = free_port(), free_port()
         settings = {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"CLIENT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"CLIENT://127.0.0.1:{self.port}",
-            "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": ",".join(
+                f"{name}://127.0.0.1:{port}"
+                for name, port in (("CLIENT", self.port), ("INTERNAL", internal), ("CONTROLLER", controller))
+            ),
+            "advertised.listeners": f"CLIENT://127.0.0.1:{self.port},INTERNAL://127.0.0.1:{internal}",
+            "listener.security.protocol.map": "CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
-            "inter.broker.listener.name": "CLIENT",
+            "inter.broker.listener.name": "INTERNAL",
             "log.dirs": str(self._folder / "data"),
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": "1",
@@ -149,12 +158,20 @@ class Broker:
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        subprocess.run(
-            [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)],
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
+        users = [
+            f"--add-scram=SCRAM-SHA-512=[name={name},password={password}]"
+            for name, password in self._users.items()
+        ]
+        command = [
+            *self._java(),
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            cluster,
+            "-c",
+            str(self._properties),
+        ]
+        subprocess.run([*command, *users], check=True, capture_output=True, timeout=60)
 
     def _java(self) -> list[str]:
         return [*_JAVA, "-cp", f"{self._jars}/*"]

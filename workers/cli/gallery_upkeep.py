@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.errors import UsageError
 from workers.cli.common import context, err, out, print_json, progress
 from workers.cli.showing import path_text
 
@@ -114,6 +115,12 @@ def restore(
     """
     from gallery.restore import restore as run
 
-    folder = context(ctx).settings.data
+    settings = context(ctx).settings
+    if settings.database is not None:
+        raise UsageError(
+            "the configuration names a PostgreSQL database, and a backup is a file of ours: unset `database` "
+            "to restore it into the data folder"
+        )
+    folder = settings.data
     count = run(file, folder, force=force)
     out.print(f"restored into {path_text(folder)}: the database and {count} photographs", markup=False)

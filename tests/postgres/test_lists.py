@@ -1,0 +1,11 @@
+"""The tests of `tests/gallery/test_lists.py` once more, on PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.gallery.conftest import enroller, people, thresholds  # noqa: F401 - theirs
+from tests.gallery.test_lists import *  # noqa: F403
+from tests.postgres.conftest import database, store  # noqa: F401 - instead of theirs
+
+pytestmark = pytest.mark.postgres
