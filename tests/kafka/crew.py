@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -46,7 +46,19 @@ class Crew:
 
     def run(self, *command: object) -> str:
         """Run a verb to its end; what it printed."""
-        done = subprocess.run(
+        done = self._run(command)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def fail(self, *command: object) -> str:
+        """Run a verb that must fail with an error for people; the error."""
+        done = self._run(command)
+        assert done.returncode in (1, 2), done.stdout
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    def _run(self, command: Sequence[object]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [str(PROGRAM), *map(str, command)],
             env=self._environment,
             capture_output=True,
@@ -54,8 +66,6 @@ class Crew:
             timeout=300,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def kill(self, name: str) -> None:
         """``kill -9``; nothing if it has ended."""
