@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,10 +17,12 @@ from pipeline.types import EmbeddedFace
 from tests.contracts.bus import take
 from tests.kafka import chaos
 from tests.kafka.broker import Broker, running
+from tests.kafka.crew import Crew, environment, wait_until
 from tests.workers.conftest import make_crop
 from tests.workers.test_steps import MeanColourEmbedder
 from workers.bus.base import Topic
 from workers.bus.kafka.bus import KafkaBus
+from workers.bus.kafka.options import KafkaOptions
 from workers.codec import Encoded, decode, encode
 from workers.dead_letters import read_dead_letter
 from workers.metrics import WorkerMetrics
@@ -85,6 +88,39 @@ def test_a_poisoned_message_is_a_dead_letter_once_and_the_next_is_served(bus: Ka
         assert letter.attempts == 1
     for consumer in (served, dead):
         consumer.close()
+
+
+def _first_number(listed: str) -> str:
+    """Of the first row of the table."""
+    (row, *_) = listed.splitlines()[1:]
+    return row.split()[0]
+
+
+@pytest.mark.usefixtures("embedding")
+def test_refused_messages_are_listed_shown_and_sent_again(
+    bus: KafkaBus, options: KafkaOptions, tmp_path: Path
+) -> None:
+    producer = bus.producer()
+    producer.send(Topic.FACES, replace(encode(make_crop()), value=b"nonsense"))
+    producer.flush()
+    producer.close()
+    settings = environment(tmp_path / "data", options.servers, options.prefix)
+    with Crew({**settings, "PINWATCH_KAFKA__PARTITIONS": "2"}, tmp_path) as crew:
+        wait_until(lambda: "1 refused messages" in crew.run("dlq", "list"), 60, "the refusal is listed")
+        listed = crew.run("dlq", "list")
+        assert "faces.v1/" in listed
+        assert "MalformedMessage" in listed
+        number = _first_number(listed)
+        shown = json.loads(crew.run("dlq", "show", number))
+        assert (shown["attempts"], shown["bytes"], shown["sent_again"]) == (1, 8, False)
+        assert shown["begins"] == b"nonsense".hex(" ")
+        assert "1 messages sent again" in crew.run("dlq", "redrive", number)
+        wait_until(lambda: "1 refused messages" in crew.run("dlq", "list"), 60, "it is refused again")
+        again = crew.run("dlq", "list")
+        assert _first_number(again) != number
+        assert "2 refused messages" in crew.run("dlq", "list", "--all")
+        assert "pinwatch dlq list" in crew.fail("dlq", "show", "9/9")
+        assert "0" in crew.run("lag")
 
 
 @pytest.mark.assets

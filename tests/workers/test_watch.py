@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ class ScriptedSource:
     live = False
     frame_count = None
     rate_hz = 25.0
-    dropped_by_cause: Mapping[str, int] = {}
+    dropped_by_cause: dict[str, int] = {}  # noqa: RUF012 - nobody writes to it
 
     def __init__(
         self, camera_id: str, frames: int, error: Exception | None = None, wait: bool = False

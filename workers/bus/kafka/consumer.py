@@ -68,6 +68,10 @@ class LaneConsumer:
                 fetch_max_wait_ms=100,
                 **options.client_options(),
             )
+            # The group's leader shares out what it knows of: without this it may know of no partitions yet,
+            # and share them out minutes later.
+            for name in self._topics:
+                self._client.partitions_for_topic(name)
             self._client.subscribe(list(self._topics), listener=_Moves(self._on_lost))
 
     def poll(self, max_messages: int, timeout_s: float) -> Sequence[Received]:
