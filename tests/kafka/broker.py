@@ -63,9 +63,16 @@ def fetch_jars() -> Path:
 
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ones: held all at once, so that none is given twice."""
+    with contextlib.ExitStack() as held:
+        listeners = [held.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [int(listener.getsockname()[1]) for listener in listeners]
 
 
 class Broker:
@@ -128,7 +135,7 @@ class Broker:
 
     def _prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        controller, internal = free_port(), free_port()
+        controller, internal, *_ = (port for port in free_ports(3) if port != self.port)
         settings = {
             "process.roles": "broker,controller",
             "node.id": "1",
