@@ -173,8 +173,7 @@ class Broker:
             *self._java(),
             "kafka.tools.StorageTool",
             "format",
-            "-t",
-            cluster,
+            f"--cluster-id={cluster}",  # which may begin with a dash
             "-c",
             str(self._properties),
         ]

@@ -28,6 +28,8 @@ from workers.bus.kafka.options import KafkaOptions
 from workers.outbox import Outbox
 
 JOB = "case"
+TRACKS = 24
+"""Of a live round."""
 _AUDIT_PATIENCE_S, _LIVE_PATIENCE_S = 150.0, 120.0
 _PAUSES_S = (0.2, 2.0)
 _CROPS_A_TRACK, _BEAT_S = 10, 0.4
@@ -139,7 +141,7 @@ def expect(clip: Path, folder: Path, models: Path) -> tuple[list[str], list[str]
 
 
 def live_round(
-    folder: Path, broker: Broker, models: Path, number: int, tracks: int = 24
+    folder: Path, broker: Broker, models: Path, number: int, tracks: int = TRACKS
 ) -> Mapping[str, int]:
     """Live crops under fire; how many tracks, crops and drops there were.
 

@@ -1,0 +1,366 @@
+"""What the bus costs: Kafka through our codec and loop against a bare client, and against the bus in memory.
+
+    python -m bench.bus [--servers HOST:PORT] [--crops N] [--seconds S]
+
+Without --servers it starts a broker of its own (Java and Maven must be there). Prints, from one run:
+crops a second from a reader's hands into a worker's, through codec and bus, and the same bytes through
+kafka-python alone, and through confluent-kafka where it is installed; then the time from a crop to its
+decision at 100 crops a second, on Kafka and in memory, through both steps with a stub for the networks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from bench.errors import in_one_line
+from pipeline.types import (
+    ByteArray,
+    Embedding,
+    FaceCrop,
+    Match,
+    Revision,
+    Sighting,
+    TemplateKey,
+    Thresholds,
+    TrackEnded,
+    TrackKey,
+)
+from workers.bus.base import Bus, Topic
+from workers.bus.kafka.bus import KafkaBus
+from workers.bus.kafka.lane import Lane
+from workers.bus.kafka.options import KafkaOptions
+from workers.bus.kafka.topics import TopicAdmin
+from workers.bus.memory import MemoryBus
+from workers.codec import decode, encode
+from workers.loop import run
+from workers.steps import EmbedStep, MatchStep
+
+RATE_HZ = 100.0
+_BATCH, _POOL, _ROUNDS = 64, 64, 3
+_KEY = TemplateKey("stub@00000000", "none")
+_WARM_S = 3.0
+
+Item = TypeVar("Item")
+
+
+def _batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+class Way(Protocol):
+    """One way of getting crops through a topic."""
+
+    def produce(self, crops: Sequence[FaceCrop]) -> None:
+        """Return when the broker has all of them."""
+        ...
+
+    def consume(self, count: int) -> float:
+        """Read and commit `count` messages; seconds from the first batch to the last."""
+        ...
+
+
+class Ours:
+    """Codec and bus."""
+
+    def __init__(self, options: KafkaOptions) -> None:
+        self._bus = KafkaBus(options, Lane(options.prefix))
+
+    def produce(self, crops: Sequence[FaceCrop]) -> None:
+        with closing(self._bus.producer()) as producer:
+            for batch in _batched(crops, _BATCH):
+                for crop in batch:
+                    producer.send(Topic.FACES, encode(crop))
+                producer.flush()
+
+    def consume(self, count: int) -> float:
+        with closing(self._bus.consumer("bench", [Topic.FACES])) as consumer:
+            clock = _Counting(count)
+            while not clock.done:
+                received = consumer.poll(_BATCH, 0.1)
+                for item in received:
+                    decode(item.encoded)
+                if received:
+                    consumer.commit({item.partition: item.offset + 1 for item in received})
+                clock.add(len(received))
+            return clock.seconds
+
+
+class Bare:
+    """kafka-python alone, with the same acknowledgements, batches and commits."""
+
+    def __init__(self, options: KafkaOptions) -> None:
+        self._options, self._topic = options, Lane(options.prefix).topic(Topic.FACES)
+
+    def produce(self, crops: Sequence[FaceCrop]) -> None:
+        from kafka import KafkaProducer
+
+        messages = [encode(crop) for crop in crops]
+        producer = KafkaProducer(
+            bootstrap_servers=self._options.servers, acks="all", linger_ms=2, batch_size=1 << 18
+        )
+        for batch in _batched(messages, _BATCH):
+            for one in batch:
+                producer.send(self._topic, value=one.value, key=one.key, headers=list(one.headers))
+            producer.flush()
+        producer.close()
+
+    def consume(self, count: int) -> float:
+        from kafka import KafkaConsumer
+
+        consumer = KafkaConsumer(
+            self._topic,
+            bootstrap_servers=self._options.servers,
+            group_id="bench",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        clock = _Counting(count)
+        while not clock.done:
+            records = consumer.poll(100, max_records=_BATCH)
+            if records:
+                consumer.commit()
+            clock.add(sum(len(part) for part in records.values()))
+        consumer.close(autocommit=False)
+        return clock.seconds
+
+
+class Confluent:
+    """confluent-kafka (librdkafka, in C), the same.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
+
+    def __init__(self, options: KafkaOptions) -> None:
+        import confluent_kafka
+
+        self._client: Any = confluent_kafka
+        self._servers, self._topic = options.servers, Lane(options.prefix).topic(Topic.FACES)
+
+    def produce(self, crops: Sequence[FaceCrop]) -> None:
+        messages = [encode(crop) for crop in crops]
+        producer = self._client.Producer({"bootstrap.servers": self._servers, "acks": "all", "linger.ms": 2})
+        for batch in _batched(messages, _BATCH):
+            for one in batch:
+                producer.produce(self._topic, value=one.value, key=one.key, headers=list(one.headers))
+            producer.flush()
+
+    def consume(self, count: int) -> float:
+        consumer = self._client.Consumer(
+            {
+                "bootstrap.servers": self._servers,
+                "group.id": "bench",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+            }
+        )
+        consumer.subscribe([self._topic])
+        clock = _Counting(count)
+        while not clock.done:
+            messages = consumer.consume(_BATCH, 0.1)
+            if messages:
+                consumer.commit(asynchronous=False)
+            clock.add(len(messages))
+        consumer.close()
+        return clock.seconds
+
+
+class _Counting:
+    """Seconds from the first messages, which leaves out how long a group takes to form."""
+
+    def __init__(self, count: int) -> None:
+        self._left, self._first_s, self.seconds = count, 0.0, 0.0
+
+    @property
+    def done(self) -> bool:
+        return self._left <= 0
+
+    def add(self, messages: int) -> None:
+        now_s = time.perf_counter()
+        if messages and not self._first_s:
+            self._first_s = now_s
+        self._left -= messages
+        self.seconds = now_s - self._first_s
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Crops a second: into the topic, out of it, and both one after the other."""
+
+    into: float
+    out: float
+
+    @property
+    def both(self) -> float:
+        return 1 / (1 / self.into + 1 / self.out)
+
+
+def throughput(
+    way: Callable[[KafkaOptions], Way], options: KafkaOptions, crops: Sequence[FaceCrop]
+) -> Throughput:
+    """Of one way, on topics of its own."""
+    with TopicAdmin(options) as admin:
+        admin.create(Lane(options.prefix))
+    made = way(options)
+    begun = time.perf_counter()
+    made.produce(crops)
+    into_s = time.perf_counter() - begun
+    out_s = made.consume(len(crops))
+    with TopicAdmin(options) as admin:
+        admin.remove(Lane(options.prefix))
+    return Throughput(len(crops) / into_s, len(crops) / max(out_s, 1e-9))
+
+
+class _StubEmbedder:
+    """Takes no time."""
+
+    key, dim = _KEY, 2
+
+    def embed(self, crops_rgb: Sequence[ByteArray]) -> list[Embedding]:
+        return [Embedding(np.array([1, 0], np.float32), _KEY) for _ in crops_rgb]
+
+
+class _StubGallery:
+    """Nobody is enrolled."""
+
+    key, gallery_epoch, thresholds = _KEY, 0, Thresholds(match=0.5, margin=0.1)
+
+    @property
+    def index(self) -> _StubGallery:
+        return self
+
+    def refresh(self) -> None:
+        return None
+
+    def search(self, probe: Embedding, count: int) -> list[Match]:
+        return []
+
+
+def latencies_ms(bus: Bus, seconds: float) -> list[float]:
+    """From a crop to the decision that it is the end of, one crop a track, at :data:`RATE_HZ`."""
+    results = bus.consumer("results", [Topic.SIGHTINGS])
+    steps = (EmbedStep(_StubEmbedder(), 8), MatchStep(_StubGallery(), "bench", _KEY))
+    stop = threading.Event()
+    threads = [threading.Thread(target=run, args=(bus, step, stop), daemon=True) for step in steps]
+    for step in steps:
+        bus.consumer(step.name, step.inputs).close()
+    for thread in threads:
+        thread.start()
+    count = int((seconds + _WARM_S) * RATE_HZ)
+    sent_s: dict[int, float] = {}
+    feeder = threading.Thread(target=_feed, args=(bus, count, sent_s), daemon=True)
+    feeder.start()
+    taken: list[float] = []
+    while len(taken) < count:
+        received = results.poll(_BATCH, 1.0)
+        now_s = time.perf_counter()
+        for item in received:
+            sighting = decode(item.encoded)
+            if isinstance(sighting, Sighting) and sighting.revision is Revision.END:
+                taken.append((now_s - sent_s[sighting.track_id]) * 1000)
+        results.commit({item.partition: item.offset + 1 for item in received})
+    stop.set()
+    for thread in threads:
+        thread.join()
+    results.close()
+    return taken[int(_WARM_S * RATE_HZ) :]
+
+
+def _feed(bus: Bus, count: int, sent_s: dict[int, float]) -> None:
+    begun = time.perf_counter()
+    with closing(bus.producer()) as producer:
+        for track, crop in enumerate(_crops(count)):
+            time.sleep(max(0.0, begun + track / RATE_HZ - time.perf_counter()))
+            sent_s[track] = time.perf_counter()
+            producer.send(Topic.FACES, encode(crop))
+            producer.send(Topic.FACES, encode(_end(track)))
+            producer.flush()
+
+
+def _crops(count: int) -> Iterator[FaceCrop]:
+    """Noise, which nothing can shrink; a track each."""
+    chance = np.random.default_rng(0)
+    pool = [chance.integers(0, 256, (112, 112, 3), np.uint8) for _ in range(_POOL)]
+    box = np.array([0, 0, 50, 60], np.float32)
+    for track in range(count):
+        key = TrackKey("cam", 1, track)
+        yield FaceCrop(key, 0, 0, None, box, 0.9, 0.5, "stub@00000000", pool[track % _POOL])
+
+
+def _end(track: int) -> TrackEnded:
+    return TrackEnded(TrackKey("cam", 1, track), 0, 0, None, 1, 1, {}, "stub@00000000")
+
+
+@contextmanager
+def _servers(named: str | None) -> Iterator[str]:
+    if named:
+        yield named
+        return
+    from tests.kafka.broker import running
+
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "broker") as broker:
+        yield broker.servers
+
+
+def _print_throughput(servers: str, count: int) -> None:
+    crops, ways = list(_crops(count)), [Ours, Bare, Confluent]
+    found: dict[str, list[Throughput]] = {}
+    for number in range(_ROUNDS):  # in turn, so that a noisy moment hits all of them
+        for way in ways:
+            options = KafkaOptions(servers=servers, prefix=f"bench{number}{way.__name__}.", partitions=4)
+            try:
+                found.setdefault(way.__name__, []).append(throughput(way, options, crops))
+            except ModuleNotFoundError:
+                continue
+    best = {name: max(rates, key=lambda each: each.both) for name, rates in found.items()}
+    for name, rate in best.items():
+        share = rate.both / best["Bare"].both
+        sys.stdout.write(
+            f"{name}: {rate.into:.0f} crops/s in, {rate.out:.0f} out, {rate.both:.0f} both; "
+            f"{share:.2f} of kafka-python alone\n"
+        )
+
+
+def _print_latency(servers: str, seconds: float) -> None:
+    options = KafkaOptions(servers=servers, prefix="latency.", partitions=4)
+    with TopicAdmin(options) as admin:
+        admin.create(Lane(options.prefix))
+    found = {
+        "memory": np.percentile(latencies_ms(MemoryBus(), seconds), (50, 99)),
+        "Kafka": np.percentile(latencies_ms(KafkaBus(options, Lane(options.prefix)), seconds), (50, 99)),
+    }
+    for name, (p50, p99) in found.items():
+        sys.stdout.write(
+            f"{name}: crop to decision p50 {p50:.1f} ms, p99 {p99:.1f} ms at {RATE_HZ:.0f} crops/s\n"
+        )
+    added = found["Kafka"] - found["memory"]
+    sys.stdout.write(f"Kafka adds p50 {added[0]:.1f} ms, p99 {added[1]:.1f} ms\n")
+
+
+@in_one_line
+def main() -> None:
+    """Print both."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--servers", help="of a broker; default: one of its own")
+    parser.add_argument("--crops", type=int, default=3000)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    given = parser.parse_args()
+    with _servers(given.servers) as servers:
+        _print_throughput(servers, given.crops)
+        _print_latency(servers, given.seconds)
+
+
+if __name__ == "__main__":
+    main()
