@@ -315,13 +315,14 @@ def _servers(named: str | None) -> Iterator[str]:
 
 
 def _print_throughput(servers: str, count: int) -> None:
-    crops, ways = list(_crops(count)), [Ours, Bare, Confluent]
+    crops = list(_crops(count))
+    ways: dict[str, Callable[[KafkaOptions], Way]] = {"Ours": Ours, "Bare": Bare, "Confluent": Confluent}
     found: dict[str, list[Throughput]] = {}
     for number in range(_ROUNDS):  # in turn, so that a noisy moment hits all of them
-        for way in ways:
-            options = KafkaOptions(servers=servers, prefix=f"bench{number}{way.__name__}.", partitions=4)
+        for name, way in ways.items():
+            options = KafkaOptions(servers=servers, prefix=f"bench{number}{name}.", partitions=4)
             try:
-                found.setdefault(way.__name__, []).append(throughput(way, options, crops))
+                found.setdefault(name, []).append(throughput(way, options, crops))
             except ModuleNotFoundError:
                 continue
     best = {name: max(rates, key=lambda each: each.both) for name, rates in found.items()}

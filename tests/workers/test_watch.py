@@ -78,7 +78,7 @@ class FullDisk:
 
 def watch_of(sources: Sequence[ScriptedSource], sink: Collected | FullDisk) -> Watch:
     channels = [
-        Channel(source, Reader(source.camera_id, OneFaceDetector(), SingleFrameTracker, selector))  # type: ignore[arg-type]
+        Channel(source, Reader(source.camera_id, OneFaceDetector(), SingleFrameTracker, selector))
         for source in sources
     ]
     return Watch(
