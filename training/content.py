@@ -17,6 +17,7 @@ from pipeline.types import CROP_SIZE_PX, ByteArray, FloatArray
 _BENT_SHARE = 0.5
 _JOINED_SHARE = 0.6
 _JOINED_AGAIN_SHARE = 0.25
+_REFINED_SHARE = 0.2
 _COVERED_SHARE = 0.1
 _MIX = (0.2, 0.8)
 _MIDDLE_PX = (CROP_SIZE_PX - 1) / 2
@@ -74,19 +75,28 @@ def moved(crop_rgb: ByteArray, random: np.random.Generator) -> ByteArray:
 
 
 def joined(face: ByteArray, other: ByteArray, random: np.random.Generator) -> ByteArray:
-    """Both faces as one: mixed everywhere, `other`'s within a soft-edged part, or its fine features."""
-    share, second = random.uniform(*_MIX), matched(other, face)
-    match int(random.choice(3, p=[0.4, 0.4, 0.2])):
-        case 0:
-            mixed = face * (1.0 - share) + second * share
-        case 1:
-            weight = (0.5 + share / 2) * soft_part(random)[..., np.newaxis]
-            mixed = face * (1.0 - weight) + second * weight
-        case _:
-            coarse_px = random.uniform(2.0, 6.0)
-            fine = second - cv2.GaussianBlur(second, (0, 0), coarse_px)
-            mixed = cv2.GaussianBlur(face.astype(np.float32), (0, 0), coarse_px) + fine
-    return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
+    """Both faces as one: mixed, or `face` with `other`'s fine features."""
+    way = refined if random.random() < _REFINED_SHARE else mixed
+    return way(face, other, random)
+
+
+def mixed(face: ByteArray, other: ByteArray, random: np.random.Generator) -> ByteArray:
+    """Between both everywhere, or `other`'s within a soft-edged part."""
+    share = random.uniform(*_MIX)
+    weight = share if random.random() < 0.5 else (0.5 + share / 2) * soft_part(random)[..., np.newaxis]
+    return _rounded(face * (1.0 - weight) + matched(other, face) * weight)
+
+
+def refined(face: ByteArray, other: ByteArray, random: np.random.Generator) -> ByteArray:
+    """What is coarse in `face` with what is fine in `other`."""
+    coarse_px = random.uniform(2.0, 6.0)
+    second = matched(other, face)
+    fine = second - cv2.GaussianBlur(second, (0, 0), coarse_px)
+    return _rounded(cv2.GaussianBlur(face.astype(np.float32), (0, 0), coarse_px) + fine)
+
+
+def _rounded(values: FloatArray) -> ByteArray:
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 def soft_part(random: np.random.Generator) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -20,7 +21,7 @@ from pipeline.robustness.faces import FacePack
 from pipeline.robustness.protocol import Split
 from pipeline.types import TemplateKey
 from tests.toys import ToyEmbedder, toy_photo
-from training.content import content, joined, matched, soft_part
+from training.content import bent, content, matched, mixed, refined, soft_part
 from training.distil import Distillation, DistilOptions
 from training.face_pool import FacePool, PoolMaker
 from training.output import embedder_card, save_network
@@ -89,10 +90,10 @@ def test_made_faces_are_pictures_and_depend_on_the_seed_alone() -> None:
     assert all(face.shape == one.shape and face.dtype == np.uint8 for face in faces)
 
 
-def test_a_joined_face_is_between_both() -> None:
+def test_a_mixed_face_is_between_both() -> None:
     one, other = toy_photo(0, 1), toy_photo(1, 1)
     for seed in range(10):
-        face = joined(one, other, np.random.default_rng(seed)).astype(float)
+        face = mixed(one, other, np.random.default_rng(seed)).astype(float)
         towards = matched(other, one)
         low, high = np.minimum(one, towards) - 1, np.maximum(one, towards) + 1
         assert ((face >= np.clip(low, 0, 255)) & (face <= np.clip(high, 0, 255))).all()
@@ -165,3 +166,21 @@ def test_what_is_written_is_what_is_loaded(tmp_path: Path) -> None:
     assert card.dim == EMBEDDING_DIM
     assert torch.allclose(loaded(crops), network(crops), atol=2e-3)
     assert not any(weight.requires_grad for weight in loaded.parameters())
+
+
+def test_a_refined_face_is_coarse_like_one_and_fine_like_the_other() -> None:
+    one, other = toy_photo(0, 1), toy_photo(1, 1)
+    face = refined(one, other, np.random.default_rng(0)).astype(np.float32)
+    blurred, wanted = (cv2.GaussianBlur(each.astype(np.float32), (0, 0), 8.0) for each in (face, one))
+    assert np.abs(blurred - wanted).mean() < 6
+    second = matched(other, one)
+    fine, of_other = (each - cv2.GaussianBlur(each, (0, 0), 2.0) for each in (face, second))
+    assert np.corrcoef(fine.ravel(), of_other.ravel())[0, 1] > 0.7
+
+
+def test_a_bent_face_is_the_same_face_a_little_aside() -> None:
+    face = toy_photo(0, 1)
+    seen = [bent(face, np.random.default_rng(seed)) for seed in range(3)]
+    assert all(not np.array_equal(face, each) for each in seen)
+    assert all(abs(float(each.mean()) - float(face.mean())) < 8 for each in seen)
+    assert np.array_equal(seen[0], bent(face, np.random.default_rng(0)))
