@@ -117,13 +117,10 @@ def decode(record: str) -> Sighting:
 
 def _standing(connection: Connection, sighting: Sighting) -> Sighting | None:
     """`sighting` if it is new, what is kept under its id if it is not, ``None`` if its track has ended."""
-    known = _find(connection, sightings.c.decision_id == sighting.decision_id)
-    if known is not None:
-        return known
-    if sighting.revision is not Revision.END and _find(connection, *_end_of(sighting)) is not None:
-        return None
-    _insert(connection, sighting)
-    return sighting
+    ended = sighting.revision is not Revision.END and _find(connection, *_end_of(sighting)) is not None
+    if not ended and _insert(connection, sighting):
+        return sighting
+    return _find(connection, sightings.c.decision_id == sighting.decision_id)
 
 
 def _end_of(sighting: Sighting) -> list[ColumnElement[bool]]:
