@@ -14,10 +14,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from gallery.engine_errors import raise_ours
 from gallery.postgres import lock_schema, one_view, parse_address, postgres_engine
 from gallery.schema import HEAD, current_revision, ensure_schema
 from pipeline.errors import GalleryBusy, GalleryCorrupt, PinwatchError, StorageError
@@ -73,12 +73,7 @@ class Database:
             GalleryError: the file was made by a newer Pinwatch.
         """
         _make(folder)
-        engine = sqlite_engine(folder / DATABASE_NAME, busy_timeout_s=busy_timeout_s)
-        try:
-            return cls(engine, folder)
-        except BaseException:
-            engine.dispose()
-            raise
+        return cls._taking(sqlite_engine(folder / DATABASE_NAME, busy_timeout_s=busy_timeout_s), folder)
 
     @classmethod
     def connect(cls, address: str, folder: Path) -> Database:
@@ -91,7 +86,11 @@ class Database:
             GalleryError: its schema was made by a newer Pinwatch.
         """
         _make(folder)
-        engine = postgres_engine(parse_address(address))
+        return cls._taking(postgres_engine(parse_address(address)), folder)
+
+    @classmethod
+    def _taking(cls, engine: Engine, folder: Path) -> Database:
+        """On an engine of ours, which is let go if the database is not usable."""
         try:
             return cls(engine, folder)
         except BaseException:
@@ -171,12 +170,7 @@ def sqlite_engine(path: Path, *, busy_timeout_s: float) -> Engine:
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
-    @event.listens_for(engine, "handle_error")
-    def translate(context: ExceptionContext) -> None:
-        ours = sqlite_error(context.original_exception, path)
-        if ours is not None:
-            raise ours from context.original_exception
-
+    raise_ours(engine, lambda error: sqlite_error(error, path))
     return engine
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError
 
+from gallery.engine_errors import raise_ours
 from pipeline.errors import ConfigError, PinwatchError, StorageError
 
 _DRIVER = "postgresql+psycopg"
@@ -48,12 +48,7 @@ def postgres_engine(url: URL) -> Engine:
     except ModuleNotFoundError as error:
         raise ConfigError("PostgreSQL needs its driver: pip install 'pinwatch[postgres]'") from error
 
-    @event.listens_for(engine, "handle_error")
-    def translate(context: ExceptionContext) -> None:
-        ours = postgres_error(context.original_exception, url)
-        if ours is not None:
-            raise ours from context.original_exception
-
+    raise_ours(engine, lambda error: postgres_error(error, url))
     return engine
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.sources.select import CameraSpec, SourceSpec, camera_id_of
-from pipeline.types import Sighting
 from workers.bus.kafka.bus import KafkaBus
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.topics import TopicAdmin
@@ -104,7 +103,7 @@ class Workers:
         metrics.show_epoch(lambda: replica.index.gallery_epoch)
         orphans = Orphans(settings.worker.orphan_s, context.clock) if self._lane.live else None
         with ExitStack() as opened:
-            sinks: list[SightingSink] = [metrics, _Logged(TrackLog("decided", self.run_id))]
+            sinks: list[SightingSink] = [metrics, TrackLog("decided", self.run_id)]
             if sightings is not None:
                 names = CachedNames(context.store().names, context.clock)
                 sinks.append(opened.enter_context(JsonlSink(sightings, names, resume=True)))
@@ -194,17 +193,6 @@ class Workers:
             return
         with MetricsServer(metrics, wanted.health_host, wanted.health_port):
             yield
-
-
-class _Logged:
-    """A sink that writes a line in the log for every track that was decided."""
-
-    def __init__(self, log_end: TrackLog) -> None:
-        self._log_end = log_end
-
-    def write(self, sightings: Sequence[Sighting]) -> None:
-        for sighting in sightings:
-            self._log_end.decided(sighting)
 
 
 def _recorded(spec: SourceSpec) -> bool:

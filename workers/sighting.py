@@ -92,6 +92,11 @@ class TrackFacts:
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def key_of(sighting: Sighting) -> TrackKey:
+    """The track that it is about."""
+    return TrackKey(sighting.camera_id, sighting.stream_epoch, sighting.track_id)
+
+
 def decision_id(run_id: str, key: TrackKey, revision: Revision, number: int) -> str:
     """32 hex digits that the same decision of the same run always gets.
 

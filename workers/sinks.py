@@ -12,7 +12,7 @@ from types import TracebackType
 from pipeline.errors import StorageError, UsageError
 from pipeline.types import Revision, Sighting, TrackKey
 from workers.names import Names, subject_ids
-from workers.sighting import as_record
+from workers.sighting import as_record, key_of
 
 _REMEMBERED = 100_000
 
@@ -100,7 +100,7 @@ class Board:
     def write(self, sightings: Sequence[Sighting]) -> None:
         with self._lock:
             for sighting in sightings:
-                key = TrackKey(sighting.camera_id, sighting.stream_epoch, sighting.track_id)
+                key = key_of(sighting)
                 if sighting.revision is Revision.END:
                     self._latest.pop(key, None)
                 else:

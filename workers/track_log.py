@@ -8,7 +8,7 @@ import structlog
 
 from pipeline.types import FaceCrop, Revision, Sighting, TrackEnded, TrackKey
 from workers.channel import Send
-from workers.sighting import decision_id
+from workers.sighting import decision_id, key_of
 
 log = structlog.get_logger(__name__)
 
@@ -30,16 +30,17 @@ class TrackLog:
             "track", step=self._step, track=str(key), decision=decision_id(self._run_id, key, Revision.END, 0)
         )
 
-    def decided(self, sighting: Sighting) -> None:
-        """A decision is kept."""
-        log.info(
-            "track",
-            step=self._step,
-            track=f"{sighting.camera_id}:{sighting.stream_epoch}:{sighting.track_id}",
-            decision=sighting.decision_id,
-            revision=str(sighting.revision),
-            outcome=str(sighting.outcome),
-        )
+    def write(self, sightings: Sequence[Sighting]) -> None:
+        """As a sink: these decisions are kept."""
+        for sighting in sightings:
+            log.info(
+                "track",
+                step=self._step,
+                track=str(key_of(sighting)),
+                decision=sighting.decision_id,
+                revision=str(sighting.revision),
+                outcome=str(sighting.outcome),
+            )
 
     def around(self, send: Send) -> Send:
         """`send`, with a line for every end of a track among the messages."""

@@ -10,7 +10,6 @@ import psycopg
 import pytest
 
 from gallery.database import Database
-from gallery.store import GalleryStore
 from tests.conftest import Requirement, need
 from tests.postgres.server import Server, running
 
@@ -45,12 +44,3 @@ def database(address: str, tmp_path: Path) -> Iterator[Database]:
     opened = Database.connect(address, tmp_path / "data")
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def store(database: Database) -> GalleryStore:
-    """An empty gallery whose subjects are numbered."""
-    numbers = itertools.count(1)
-    return GalleryStore(
-        database, now_ns=lambda: 1_700_000_000_000_000_000, new_id=lambda: f"s{next(numbers)}"
-    )

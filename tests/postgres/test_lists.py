@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.gallery.conftest import enroller, people, thresholds  # noqa: F401 - theirs
+from tests.gallery.conftest import enroller, people, store, thresholds  # noqa: F401 - theirs
 from tests.gallery.test_lists import *  # noqa: F403
-from tests.postgres.conftest import database, store  # noqa: F401 - instead of theirs
+from tests.postgres.conftest import database  # noqa: F401 - instead of theirs
 
 pytestmark = pytest.mark.postgres

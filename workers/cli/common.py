@@ -133,11 +133,15 @@ def context(ctx: typer.Context) -> Context:
 
 
 @contextmanager
-def until_told(stop: threading.Event) -> Iterator[None]:
-    """Within, Ctrl-C and SIGTERM set `stop`: what is under way is finished and committed first."""
-    before = {
-        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+def until_told(stop: Callable[[], None], *signals: signal.Signals) -> Iterator[None]:
+    """Within, each of `signals` calls `stop`: what is under way is finished first.
+
+    Only the main thread may ask for that; in another one nothing is asked.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: stop()) for number in signals}
     try:
         yield
     finally:

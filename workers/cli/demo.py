@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from pipeline.errors import PinwatchError, StorageError, UsageError
-from pipeline.types import ByteArray, Outcome, Sighting, TrackKey
+from pipeline.types import ByteArray, Outcome, Sighting
 from workers.build import Context, WatchRequest
 from workers.cli.common import context, err, out, progress
 from workers.cli.demo_attack import show_attack
@@ -22,6 +22,7 @@ from workers.config import NO_PURIFIER
 from workers.crops import crop_path
 from workers.session import SessionResult
 from workers.sheet import SheetEntry, contact_sheet, write_picture
+from workers.sighting import key_of
 
 NAME = "Grace Hopper"
 RUN_ID = "demo"
@@ -147,7 +148,7 @@ def _subtitle(sighting: Sighting) -> str:
 
 def _best_crop(sighting: Sighting, crops: Path) -> ByteArray | None:
     """The crop of a track that shows most, RGB."""
-    key = TrackKey(sighting.camera_id, sighting.stream_epoch, sighting.track_id)
+    key = key_of(sighting)
     paths = (crop_path(crops, key, sequence) for sequence in itertools.count())
     images = [cv2.imread(str(path)) for path in itertools.takewhile(Path.exists, paths)]
     read = [np.asarray(image[:, :, ::-1], np.uint8) for image in images if image is not None]

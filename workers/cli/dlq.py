@@ -13,7 +13,7 @@ from rich.table import Table
 from pipeline.errors import UsageError
 from workers.bus.base import Topic
 from workers.cli.common import App, context, needing, out, print_json
-from workers.cli.worker import JOB
+from workers.cli.worker import JOB, lane_of
 
 if TYPE_CHECKING:
     from workers.dead_letters import Refusals
@@ -104,16 +104,14 @@ def lag(ctx: typer.Context, job: JOB = None) -> None:
     """
     with needing("kafka"):
         from workers.bus.kafka.browse import Browser
-        from workers.bus.kafka.lane import Lane
-    made = context(ctx)
-    options = made.settings.kafka
-    lane = Lane(options.prefix, job)
+    options, lane = lane_of(ctx, job)
+    now_ns = context(ctx).clock.now_ns()
     table = Table("worker", "reads", "behind, messages", "oldest, s", box=None, pad_edge=False)
     for step, topic in (("embed", Topic.FACES), ("match", Topic.EMBEDDINGS)):
         with Browser(options, lane, step) as browser:
             lags = browser.lags(topic)
         sent = [each.oldest_sent_at_ns for each in lags if each.oldest_sent_at_ns is not None]
-        age = f"{(made.clock.now_ns() - min(sent)) / 1e9:.1f}" if sent else "-"
+        age = f"{(now_ns - min(sent)) / 1e9:.1f}" if sent else "-"
         table.add_row(step, lane.topic(topic), str(sum(each.messages for each in lags)), age)
     out.print(table)
 
@@ -123,10 +121,8 @@ def _refusals(ctx: typer.Context, job: str | None) -> Iterator[Refusals]:
     with needing("kafka"):
         from workers.bus.kafka.browse import Browser
         from workers.bus.kafka.bus import KafkaBus
-        from workers.bus.kafka.lane import Lane
     from workers.dead_letters import Refusals
 
-    options = context(ctx).settings.kafka
-    lane = Lane(options.prefix, job)
+    options, lane = lane_of(ctx, job)
     with Browser(options, lane) as browser:
         yield Refusals(browser.messages, KafkaBus(options, lane).producer)

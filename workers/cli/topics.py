@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli.common import App, context, needing, out
-from workers.cli.worker import JOB
+from workers.cli.common import App, needing, out
+from workers.cli.worker import JOB, lane_of
 
 if TYPE_CHECKING:
     from workers.bus.kafka.lane import Lane
@@ -66,8 +66,7 @@ def remove(
 @contextmanager
 def _lane(ctx: typer.Context, job: str | None) -> Iterator[tuple[TopicAdmin, Lane]]:
     with needing("kafka"):
-        from workers.bus.kafka.lane import Lane
         from workers.bus.kafka.topics import TopicAdmin
-    options = context(ctx).settings.kafka
+    options, lane = lane_of(ctx, job)
     with TopicAdmin(options) as admin:
-        yield admin, Lane(options.prefix, job)
+        yield admin, lane

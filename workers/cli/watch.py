@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +17,7 @@ from rich.table import Table
 from pipeline.errors import UsageError
 from pipeline.types import Frame, Outcome, Sighting, TrackedFace
 from workers.build import Context, WatchRequest
-from workers.cli.common import context, err, out, print_json
+from workers.cli.common import context, err, out, print_json, until_told
 from workers.session import Hooks, Session, SessionResult
 from workers.sighting import as_record
 
@@ -109,21 +108,9 @@ def run_watch(context: Context, request: WatchRequest) -> SessionResult:
         bars = stack.enter_context(_Bars(context.settings.log.level))
         session = stack.enter_context(context.session(request, Hooks(bars.on_frame, bars.on_drawn)))
         bars.expect(session)
-        stack.enter_context(_stopping(session))
+        # As service managers send it; Ctrl-C is for the session itself, which also knows of a second one.
+        stack.enter_context(until_told(session.stop, signal.SIGTERM))
         return session.run()
-
-
-@contextmanager
-def _stopping(session: Session) -> Iterator[None]:
-    """SIGTERM, as service managers send it, ends the session as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, lambda *_: session.stop())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 class _Bars:

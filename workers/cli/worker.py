@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +11,15 @@ import typer
 
 from pipeline.errors import UsageError
 from workers.build import WatchRequest
+from workers.bus.kafka.lane import Lane
+from workers.bus.kafka.options import KafkaOptions
 from workers.cli.common import App, context, err, needing, out, until_told
 from workers.cli.watch import parse_time
 
 if TYPE_CHECKING:
     from workers.assemble_worker import Workers
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 app = App(help="Run one step on Kafka: read, embed, match. `pinwatch topics create` comes first.")
 
@@ -58,7 +63,7 @@ def read(
     if job is None:
         if sources:
             raise UsageError("recordings need --job ID; live cameras come from the database")
-        with until_told(stop):
+        with until_told(stop.set, *_ENDING):
             workers.read_live(stop)
         return
     if not sources:
@@ -83,7 +88,7 @@ def embed(ctx: typer.Context, job: JOB = None, until_idle: IDLE = None) -> None:
     Example: `pinwatch worker embed --purifier pinwatch-pin`
     """
     stop = threading.Event()
-    with until_told(stop):
+    with until_told(stop.set, *_ENDING):
         _workers(ctx, job, until_idle).embed(stop)
 
 
@@ -103,8 +108,14 @@ def match(
     Example: `pinwatch worker match --sightings out.jsonl`
     """
     stop = threading.Event()
-    with until_told(stop):
+    with until_told(stop.set, *_ENDING):
         _workers(ctx, job, until_idle).match(stop, sightings)
+
+
+def lane_of(ctx: typer.Context, job: str | None) -> tuple[KafkaOptions, Lane]:
+    """The broker of the configuration, and the lane that `--job` names on it."""
+    options = context(ctx).settings.kafka
+    return options, Lane(options.prefix, job)
 
 
 def _workers(ctx: typer.Context, job: str | None, idle_s: float | None = None) -> Workers:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
 from workers.bus.base import BusError, Partition, Received, Topic
-from workers.bus.kafka.failing import await_broker, reaching
+from workers.bus.kafka.consumer import consumer_client
+from workers.bus.kafka.failing import reaching
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.messages import received
 from workers.bus.kafka.options import KafkaOptions
@@ -47,15 +48,7 @@ class Browser:
 
     def __init__(self, options: KafkaOptions, lane: Lane, group: str | None = None) -> None:
         self._lane, self._servers = lane, options.servers
-        await_broker(options)
-        with reaching(options.servers):
-            self._client = KafkaConsumer(
-                group_id=None if group is None else lane.group(group),
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                max_partition_fetch_bytes=options.max_message_bytes,
-                **options.client_options(),
-            )
+        self._client = consumer_client(options, None if group is None else lane.group(group))
 
     def __enter__(self) -> Browser:
         return self
@@ -95,8 +88,7 @@ class Browser:
         if done >= end:
             return Lag(where, 0, None)
         self._client.seek(place, done)
-        oldest = next(iter(self._poll(place)), None)
-        return Lag(where, end - done, None if oldest is None else oldest.timestamp * 1_000_000)
+        return Lag(where, end - done, received(topic, self._poll(place)[0]).sent_at_ns)
 
     def _places(self, topic: Topic) -> list[TopicPartition]:
         name = self._lane.topic(topic)
@@ -107,10 +99,10 @@ class Browser:
         return [TopicPartition(name, number) for number in sorted(numbers)]
 
     def _poll(self, place: TopicPartition) -> list[Any]:
-        """Some records; an empty list only where the broker has none to give in time.
+        """The next records, at least one.
 
         Raises:
-            BusError: it had some a moment ago.
+            BusError: the broker has none to give in time, and had some a moment ago.
         """
         with reaching(self._servers):
             found: list[Any] = self._client.poll(timeout_ms=_PATIENCE_MS).get(place, [])

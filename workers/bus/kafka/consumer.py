@@ -11,7 +11,7 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, T
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from workers.bus.base import Partition, Received, Topic
-from workers.bus.kafka.failing import await_broker, reaching
+from workers.bus.kafka.failing import connected, reaching
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.messages import received
 from workers.bus.kafka.options import KafkaOptions
@@ -26,6 +26,24 @@ _LATER = (
     errors.RebalanceInProgressError,
     errors.UnknownMemberIdError,
 )
+
+
+def consumer_client(options: KafkaOptions, group: str | None, **more: Any) -> Any:
+    """A client that reads from the oldest message on, and commits only what it is told to.
+
+    Raises:
+        BusError: nobody answers, or not to us.
+    """
+    return connected(
+        KafkaConsumer,
+        options,
+        allow_auto_create_topics=False,
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=options.max_message_bytes,
+        **more,
+    )
 
 
 class LaneConsumer:
@@ -50,24 +68,20 @@ class LaneConsumer:
         topics: Iterable[Topic],
         idle_s: float | None = None,
     ) -> None:
-        self._topics = {lane.topic(topic): topic for topic in topics}
+        self._lane, self._topics = lane, {lane.topic(topic): topic for topic in topics}
         self._servers, self._wait_s, self._idle_s = options.servers, options.max_wait_ms / 1000, idle_s
         self._lost: set[Partition] = set()
         self._early: list[Received] = []
         self._heard_at_s = time.monotonic()
-        await_broker(options)
+        self._client = consumer_client(
+            options,
+            lane.group(group),
+            partition_assignment_strategy=[CooperativeStickyAssignor],
+            session_timeout_ms=options.session_timeout_ms,
+            heartbeat_interval_ms=options.session_timeout_ms // _BEATS_A_SESSION,
+            fetch_max_wait_ms=100,
+        )
         with reaching(options.servers):
-            self._client = KafkaConsumer(
-                group_id=lane.group(group),
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                partition_assignment_strategy=[CooperativeStickyAssignor],
-                session_timeout_ms=options.session_timeout_ms,
-                heartbeat_interval_ms=options.session_timeout_ms // _BEATS_A_SESSION,
-                max_partition_fetch_bytes=options.max_message_bytes,
-                fetch_max_wait_ms=100,
-                **options.client_options(),
-            )
             # The group's leader shares out what it knows of: without this it may know of no partitions yet,
             # and share them out minutes later.
             for name in self._topics:
@@ -97,9 +111,10 @@ class LaneConsumer:
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """See :class:`~workers.bus.base.Consumer`; what cannot be committed now is with the next commit."""
-        lane = {topic: name for name, topic in self._topics.items()}
         wanted = {
-            TopicPartition(lane[partition.topic], partition.number): OffsetAndMetadata(offset, "", -1)
+            TopicPartition(self._lane.topic(partition.topic), partition.number): OffsetAndMetadata(
+                offset, "", -1
+            )
             for partition, offset in offsets.items()
             if partition not in self._lost
         }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from kafka import errors
 
@@ -24,7 +25,24 @@ _DENIED = (
 )
 
 
-def await_broker(options: KafkaOptions) -> None:
+def connected(client: Callable[..., Any], options: KafkaOptions, **more: Any) -> Any:
+    """A client of kafka-python that has found its broker.
+
+    Args:
+        client: Its class.
+        options: The broker.
+        more: Options of this client alone.
+
+    Raises:
+        BusUnavailable: nobody answers.
+        BusError: the broker refuses us.
+    """
+    _await_broker(options)
+    with reaching(options.servers):
+        return client(**options.client_options(), **more)
+
+
+def _await_broker(options: KafkaOptions) -> None:
     """Return as soon as somebody listens at one of the addresses.
 
     Clients would find out as well, but only after half a minute, and without saying where they tried.

@@ -128,7 +128,6 @@ class KafkaOptions(BaseModel):
         """
         return {
             "bootstrap_servers": [server.strip() for server in self.servers.split(",")],
-            "allow_auto_create_topics": False,
             "bootstrap_timeout_ms": max(3_000, int(self.start_s * 1000)),
             "reconnect_backoff_max_ms": 2_000,
             "receive_message_max_bytes": 100_000_000 + self.max_message_bytes,

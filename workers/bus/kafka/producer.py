@@ -9,7 +9,7 @@ from typing import Any
 from kafka import KafkaProducer, errors
 
 from workers.bus.base import BusError, BusInterrupted, Topic
-from workers.bus.kafka.failing import await_broker, reaching
+from workers.bus.kafka.failing import connected, reaching
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.options import KafkaOptions
 from workers.codec import Encoded
@@ -36,18 +36,18 @@ class LaneProducer:
     def __init__(self, options: KafkaOptions, lane: Lane, waiting: Callable[[], None]) -> None:
         self._lane, self._waiting, self._servers = lane, waiting, options.servers
         self._unconfirmed: list[Any] = []
-        await_broker(options)
-        with reaching(options.servers):
-            self._client = KafkaProducer(
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=_LINGER_MS,
-                batch_size=min(options.max_message_bytes, 1 << 18),
-                compression_type=None if options.compression == "none" else options.compression,
-                max_request_size=options.max_message_bytes,
-                max_block_ms=int(_PATIENCE_S * 1000),
-                **options.client_options(),
-            )
+        self._client = connected(
+            KafkaProducer,
+            options,
+            allow_auto_create_topics=False,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=_LINGER_MS,
+            batch_size=min(options.max_message_bytes, 1 << 18),
+            compression_type=None if options.compression == "none" else options.compression,
+            max_request_size=options.max_message_bytes,
+            max_block_ms=int(_PATIENCE_S * 1000),
+        )
 
     def send(self, topic: Topic, encoded: Encoded) -> None:
         """Queue one message; waits while the broker is away and the buffer full."""

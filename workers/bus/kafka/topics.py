@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient, errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from workers.bus.base import BusError, Topic
-from workers.bus.kafka.failing import await_broker, reaching
+from workers.bus.kafka.failing import connected, reaching
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.options import KafkaOptions
 
@@ -87,9 +87,7 @@ class TopicAdmin:
 
     def __init__(self, options: KafkaOptions) -> None:
         self._options = options
-        await_broker(options)
-        with reaching(options.servers):
-            self._client = KafkaAdminClient(**_for_admin(options.client_options()))
+        self._client = connected(KafkaAdminClient, options)
 
     def __enter__(self) -> TopicAdmin:
         return self
@@ -136,16 +134,17 @@ class TopicAdmin:
     def check(self, lane: Lane) -> list[str]:
         """What is not as it should be, one sentence each, with the way out."""
         found = self._found(lane)
+        settings = self._settings_of(found)
         problems: list[str] = []
         for plan in plans(self._options, lane):
             if plan.name not in found:
                 problems.append(f"the topic {plan.name} is missing: `pinwatch topics create` makes it")
             else:
-                problems += self._differences(plan, found[plan.name])
+                problems += _differences(plan, found[plan.name]["partitions"], settings[plan.name])
         return problems
 
     def require(self, lane: Lane) -> None:
-        """Refuse to work on topics that are missing or have another number of partitions.
+        """Refuse to work on topics that are not as they should be.
 
         Raises:
             BusError: with everything that is not as it should be.
@@ -165,31 +164,34 @@ class TopicAdmin:
             described = self._client.describe_topics(sorted(there)) if there else []
         return {topic["name"]: topic for topic in described}
 
-    def _differences(self, plan: TopicPlan, topic: Mapping[str, Any]) -> list[str]:
-        partitions = topic["partitions"]
-        problems = []
-        if len(partitions) != plan.partitions:
-            problems.append(
-                f"the topic {plan.name} has {len(partitions)} partitions and kafka.partitions says "
-                f"{plan.partitions}: set it to {len(partitions)}, or stop everything and make the topic anew"
-            )
-        copies = {len(each["replica_nodes"]) for each in partitions}
-        if copies != {plan.replication}:
-            problems.append(
-                f"the topic {plan.name} has {min(copies)} copies of each partition and kafka.replication "
-                f"says {plan.replication}"
-            )
+    def _settings_of(self, names: Iterable[str]) -> dict[str, Any]:
+        """Every setting of each topic, by its name."""
+        wanted = [ConfigResource(ConfigResourceType.TOPIC, name, configs=None) for name in names]
+        if not wanted:
+            return {}
         with reaching(self._options.servers):
-            resource = ConfigResource(ConfigResourceType.TOPIC, plan.name, configs=None)
-            settings = self._client.describe_configs([resource], config_filter="all")["topic"][plan.name]
-        problems += [
-            f"the topic {plan.name} has {name}={settings[name]['value']} instead of {wanted}"
-            for name, wanted in plan.settings.items()
-            if settings[name]["value"] != wanted
-        ]
-        return problems
+            settings: dict[str, Any] = self._client.describe_configs(wanted, config_filter="all")["topic"]
+        return settings
 
 
-def _for_admin(options: dict[str, Any]) -> dict[str, Any]:
-    """The admin client makes no topics by accident, and knows no such option."""
-    return {name: value for name, value in options.items() if name != "allow_auto_create_topics"}
+def _differences(
+    plan: TopicPlan, partitions: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> list[str]:
+    problems = []
+    if len(partitions) != plan.partitions:
+        problems.append(
+            f"the topic {plan.name} has {len(partitions)} partitions and kafka.partitions says "
+            f"{plan.partitions}: set it to {len(partitions)}, or stop everything and make the topic anew"
+        )
+    copies = {len(each["replica_nodes"]) for each in partitions}
+    if copies != {plan.replication}:
+        problems.append(
+            f"the topic {plan.name} has {min(copies)} copies of each partition and kafka.replication "
+            f"says {plan.replication}"
+        )
+    problems += [
+        f"the topic {plan.name} has {name}={settings[name]['value']} instead of {wanted}"
+        for name, wanted in plan.settings.items()
+        if settings[name]["value"] != wanted
+    ]
+    return problems
