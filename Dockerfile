@@ -1,5 +1,5 @@
 # The whole program for the CPU. Build:  docker build -t pinwatch .
-# Models and data are mounted, not built in: see docker-compose.yml.
+# Other models than those that ship, and data, are mounted: see docker-compose.yml.
 FROM python:3.11-slim
 
 # What OpenCV's wheel loads from the system.

@@ -20,15 +20,6 @@ help:  ## show this list
 	@echo; echo "Then: $(BIN)/pinwatch --help"
 
 demo: $(STAMP)  ## compose footage, enroll, watch, and show what was found (writes demo/)
-	@models="$$PINWATCH_MODELS"; \
-	if [ -z "$$models" ] && [ -d "$(ASSETS)/models" ]; then models="$(ASSETS)/models"; fi; \
-	if [ -n "$$models" ]; then export PINWATCH_MODELS="$$models"; else \
-		echo "make demo: no folder of models was found." >&2; \
-		echo "  Put the model files into a folder and name it:  make demo PINWATCH_MODELS=FOLDER" >&2; \
-		echo "  '$(BIN)/pinwatch models list' says which files are needed," >&2; \
-		echo "  '$(BIN)/pinwatch models pull' fetches those that have an address." >&2; \
-		echo "  Trying with what this machine has:" >&2; \
-	fi; \
 	$(BIN)/pinwatch demo --out "$(OUT)"
 
 test: lint  ## run the linters and the tests; what was skipped is listed at the end

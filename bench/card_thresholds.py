@@ -14,20 +14,22 @@ the stricter of the two.
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 from bench.errors import in_one_line
 from bench.lfw import Cut, cut_faces_of_people, pair_accuracy
 from pipeline.detect.load import load_detector
 from pipeline.embed.load import load_embedder
 from pipeline.embed.mirrored import embed_photo_crops
-from pipeline.models import Catalogue, ModelKind, StrangerScore
+from pipeline.models import CardThresholds, Catalogue, ModelKind, StrangerScore
 from pipeline.purify.fit import FitOptions, fit_pin, save_fitted
 from pipeline.robustness.protocol import Pair, fold_of_people, read_pairs
 from pipeline.seams import FaceEmbedder
@@ -158,11 +160,16 @@ def stranger_scores(groups: Sequence[Templates], seed: int = 0) -> list[Stranger
 def report(name: str, purifier: str, groups: Sequence[Templates], pairs: Sequence[Pair], fmr: float) -> None:
     """Print accuracy, the error curve, and the card's entry."""
     print(f"\n{name} behind {purifier}: LFW folds 1-3 {_accuracy(groups, pairs):.4f}")
-    print_entry(purifier, groups, fmr)
+    people = len(np.unique(np.concatenate([group.people for group in groups])))
+    photos = sum(len(group.cuts) for group in groups)
+    data = f"LFW, {photos:,} photographs of the {people:,} people of folds 1-3"
+    if len(groups) > 1:
+        data += ", each fold behind components fitted to the others"
+    show_entry(entry_of(purifier, groups, fmr, data))
 
 
-def print_entry(purifier: str, groups: Sequence[Templates], fmr: float) -> None:
-    """Print the error curve and the card's entry."""
+def entry_of(purifier: str, groups: Sequence[Templates], fmr: float, data: str) -> CardThresholds:
+    """The card's entry; prints the error curve that it is read from."""
     photos, crops = measure(groups, "mirrored"), measure(groups, "plain")
     for target in (1e-3, 1e-4, 1e-5, 5e-6):
         print(f"  FMR {target:g}: photo to photo {_at(photos, target)}   crop to photo {_at(crops, target)}")
@@ -171,15 +178,22 @@ def print_entry(purifier: str, groups: Sequence[Templates], fmr: float) -> None:
     match = float(np.ceil(strict * _STEPS) / _STEPS)
     margin = _margin(groups, match)
     print("  largest impostor similarities:", np.round(photos.impostor[:6], 3))
-    print(
-        f"      - {{purifier: {purifier}, match: {match}, margin: {margin}, fmr: {supported:.2g}, "
-        f"fnmr: {photos.fnmr(match):.3f}, impostor_pairs: {len(photos.impostor)}}}"
+    return CardThresholds(
+        purifier,
+        match,
+        margin,
+        fmr=float(f"{supported:.2g}"),
+        fnmr=round(photos.fnmr(match), 3),
+        impostor_pairs=len(photos.impostor),
+        data=data,
+        strangers=tuple(stranger_scores(groups)),
     )
-    scores = ", ".join(
-        f"{{gallery: {one.gallery}, fpir: {one.fpir}, similarity: {one.similarity}}}"
-        for one in stranger_scores(groups)
-    )
-    print(f"        strangers: [{scores}]")
+
+
+def show_entry(entry: CardThresholds) -> None:
+    """Print it as it stands in configs/models.yaml."""
+    document = {key: value for key, value in asdict(entry).items() if value is not None}
+    print(yaml.safe_dump(json.loads(json.dumps([document])), sort_keys=False, width=100))
 
 
 def _at(measured: Measured, fmr: float) -> str:

@@ -22,19 +22,17 @@ in both cases. What share of strangers then passes in fact is printed beside.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.errors import in_one_line
+from bench.program import ASSETS, add_cards, models_in_words, program
 from gallery.enroll import Enrollment, Refusal
 from gallery.identify import Identifier, PhotoAnswer
 from gallery.importer import ImportReport, Item, Plan, import_items
@@ -44,7 +42,6 @@ from workers.build import Context
 
 RATES = (0.01, 0.003)
 PROBES_EACH = 3
-CARDS = ("detector", "embedder", "purifier")
 _NOTHING = -2.0
 """The similarity of a photograph that gave no candidate: below any threshold."""
 
@@ -211,27 +208,19 @@ def parsed_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    default = Path(os.environ.get("PINWATCH_ASSETS", "../shared/assets"))
-    parser.add_argument("--assets", type=Path, default=default, help="folder with models/ and faces/lfw-dev/")
+    parser.add_argument("--assets", type=Path, default=ASSETS, help="folder with models/ and faces/lfw-dev/")
     parser.add_argument("--people", type=int, help="only so many people of each kind, for a quick look")
-    for option in CARDS:
-        parser.add_argument(f"--{option}", metavar="CARD")
+    add_cards(parser)
     return parser.parse_args()
 
 
 @in_one_line
 def main() -> None:
     arguments = parsed_arguments()
-    os.environ.setdefault("PINWATCH_MODELS", str(arguments.assets / "models"))
-    chosen: dict[str, Any] = {
-        name: getattr(arguments, name) for name in CARDS if getattr(arguments, name) is not None
-    }
     protocol = make_protocol(arguments.assets / "faces" / "lfw-dev", arguments.people)
-    with tempfile.TemporaryDirectory(prefix="pinwatch-bench-") as data:
-        context = Context()
-        context.override(data=Path(data), **chosen)
+    with program(arguments, arguments.assets) as context:
+        print(models_in_words(context))
         print("\n".join(run(context, protocol)))
-        context.close()
 
 
 if __name__ == "__main__":

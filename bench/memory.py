@@ -10,7 +10,6 @@ Exits with 1 if that is 5 % or more.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -21,12 +20,12 @@ import psutil
 
 from bench.clips import looped
 from bench.errors import in_one_line
+from bench.program import ASSETS, add_cards, program
 from pipeline.sources.file import FileSource
 from pipeline.types import Frame, TrackedFace
 from workers.build import Context, WatchRequest
 from workers.session import Hooks
 
-ASSETS = Path(os.environ.get("PINWATCH_ASSETS", "../shared/assets"))
 WARM_ROUNDS = 2
 WINDOW = 5
 LIMIT = 0.05
@@ -57,14 +56,11 @@ def growth(sizes_mib: Sequence[float]) -> float:
     return statistics.median(sizes_mib[-WINDOW:]) / first - 1
 
 
-def watch(clip: Path, times: int, folder: Path) -> Rounds:
-    context = Context()
-    context.override(data=folder)
+def watch(context: Context, clip: Path, times: int, folder: Path) -> Rounds:
     rounds = Rounds(sum(1 for _ in FileSource(clip).frames()))
     long = looped(clip, times, folder / "long.mp4")
     with context.session(WatchRequest(sources=(str(long),)), Hooks(rounds.on_frame)) as session:
         tracks = sum(session.run().counts.values())
-    context.close()
     print(f"{tracks} tracks in all")
     return rounds
 
@@ -74,10 +70,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--clip", type=Path, default=ASSETS / "clips" / "crowd.mp4")
     parser.add_argument("--times", type=int, default=20)
+    add_cards(parser)
     options = parser.parse_args()
-    os.environ.setdefault("PINWATCH_MODELS", str(ASSETS / "models"))
-    with tempfile.TemporaryDirectory() as folder:
-        grown = growth(watch(options.clip, options.times, Path(folder)).sizes_mib)
+    with tempfile.TemporaryDirectory() as folder, program(options) as context:
+        grown = growth(watch(context, options.clip, options.times, Path(folder)).sizes_mib)
     print(f"growth: {grown:+.1%} (limit {LIMIT:.0%})")
     sys.exit(grown >= LIMIT)
 

@@ -5,6 +5,8 @@ and fold 5 is kept for scoring.
 
     .venv/bin/python -m bench.pin_card --faces faces.npz --models ../shared/assets/models
 
+With --write the entry goes onto the card of one embedder, which lies in the last folder of --models.
+
 Thresholds of similarity are measured as bench.card_thresholds does. The evidence threshold is calibrated
 on the clean photographs and on the same under every corruption of middle severity.
 """
@@ -13,18 +15,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from bench.card_thresholds import BATCH, embed_all, print_entry
+from bench.card_thresholds import BATCH, embed_all, entry_of, show_entry
 from bench.errors import in_one_line
 from bench.lfw import Cut
 from pipeline.embed.evidence import EvidenceEmbedder
 from pipeline.embed.load import load_embedder
 from pipeline.evidence import calibrate_evidence
-from pipeline.models import Catalogue, ModelKind
+from pipeline.models import CardThresholds, Catalogue, ModelCard, ModelKind
+from pipeline.models.saving import save_card
 from pipeline.robustness.corruptions import Corruption
 from pipeline.robustness.faces import FacePack, load_faces
 from pipeline.robustness.protocol import SELECT_FOLD, Split, person_of
@@ -64,6 +68,31 @@ def unattacked(crops_rgb: ByteArray) -> ByteArray:
     return np.concatenate([changed for _, changed in versions(crops_rgb)])
 
 
+def measured(
+    cuts: Sequence[Cut], name: str, purified: FaceEmbedder, bare: FaceEmbedder, fmr: float
+) -> CardThresholds:
+    """The entry of an embedder behind the purifier `name`; without one before it no attack evidence."""
+    people = len({cut.person for cut in cuts})
+    data = f"LFW, {len(cuts)} photographs of the {people} people of fold 4, who trained nothing"
+    entry = entry_of(name, [embed_all(cuts, purified)], fmr, data)
+    if purified.key == bare.key:
+        return entry
+    negatives = unattacked(np.stack([cut.crop_rgb for cut in cuts]))
+    found = calibrate_evidence(shifts(list(negatives), EvidenceEmbedder(purified, bare)))
+    return replace(
+        entry,
+        evidence=round(found.threshold, 4),
+        evidence_far=float(f"{found.false_alarm_rate:.2g}"),
+        evidence_negatives=found.negatives,
+    )
+
+
+def with_entry(card: ModelCard, entry: CardThresholds) -> ModelCard:
+    """The card with the entry in the place of what it said of the same purifier."""
+    others = [one for one in card.thresholds if one.purifier != entry.purifier]
+    return replace(card, thresholds=tuple(sorted([*others, entry], key=lambda one: one.purifier)))
+
+
 @in_one_line
 def main() -> None:
     """Run the measurement."""
@@ -74,26 +103,20 @@ def main() -> None:
     parser.add_argument("--fmr", type=float, default=1e-4)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--embedder", action="append", metavar="CARD", help="default all that there are")
+    parser.add_argument("--write", action="store_true", help="put what was found on the card")
     given = parser.parse_args()
-    pack = load_faces(given.faces)
     catalogue = Catalogue.load(given.models)
-    cuts = cuts_of(pack, Split.SELECT)
-    purifier = catalogue.open(given.purifier, ModelKind.PURIFIER)
-    print(f"{len(cuts)} photographs of fold 4, {purifier.card.model_id}")
+    cuts = cuts_of(load_faces(given.faces), Split.SELECT)
+    purifiers = [catalogue.open(name, ModelKind.PURIFIER) for name in (given.purifier, "none")]
+    print(f"{len(cuts)} photographs of fold 4, {purifiers[0].card.model_id}")
     for name in given.embedder or [card.name for card in catalogue.cards(ModelKind.EMBEDDER)]:
         opened = catalogue.open(name, ModelKind.EMBEDDER)
-        purified = load_embedder(opened, purifier, threads=given.threads)
-        bare = load_embedder(opened, catalogue.open("none", ModelKind.PURIFIER), threads=given.threads)
         print(f"\n{name} behind {given.purifier}")
-        print_entry(given.purifier, [embed_all(cuts, purified)], given.fmr)
-        if purified.key == bare.key:
-            continue  # without a purifier there is no evidence
-        negatives = unattacked(np.stack([cut.crop_rgb for cut in cuts]))
-        found = calibrate_evidence(shifts(list(negatives), EvidenceEmbedder(purified, bare)))
-        print(
-            f"        evidence: {found.threshold:.4f}, evidence_far: {found.false_alarm_rate:.2g}, "
-            f"evidence_negatives: {found.negatives}"
-        )
+        purified, bare = (load_embedder(opened, before, threads=given.threads) for before in purifiers)
+        entry = measured(cuts, given.purifier, purified, bare, given.fmr)
+        show_entry(entry)
+        if given.write:
+            save_card(given.models[-1], with_entry(opened.card, entry))
 
 
 if __name__ == "__main__":

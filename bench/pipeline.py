@@ -1,6 +1,6 @@
 """Speed of the whole pipeline against its parts, in one run on one machine.
 
-    python -m bench.pipeline [--clip FILE] [--repeat N] [--json]
+    python -m bench.pipeline [--detector CARD] [--embedder CARD] [--purifier CARD] [--repeat N] [--json]
 
 Prints frames per second of: decoding alone; decoding and detecting alone, overlapped as well as the
 pipeline does (the bound that everything else is measured against); and everything from the file to
@@ -24,6 +24,7 @@ import numpy as np
 
 from bench.clips import looped
 from bench.errors import in_one_line
+from bench.program import ASSETS, add_cards, models_in_words, program
 from bench.truth import interpolated, load_truth, score_detections
 from pipeline.detect.load import load_detector
 from pipeline.models import ModelKind
@@ -35,7 +36,6 @@ from pipeline.track import ByteTracker
 from pipeline.types import Face, Frame
 from workers.build import Context, WatchRequest
 
-ASSETS = Path(os.environ.get("PINWATCH_ASSETS", "../shared/assets"))
 FULL_SCORE = 0.6
 TRUTH = Path(__file__).resolve().parents[1] / "tests" / "truth" / "crowd.json"
 
@@ -111,9 +111,7 @@ def relative_recall(context: Context, frames: Sequence[Frame], detected: Sequenc
     return score_detections(detected, truth).recall / wanted
 
 
-def measure(clip: Path, repeat: int, folder: Path) -> Speeds:
-    context = Context()
-    context.override(data=folder)
+def measure(context: Context, clip: Path, repeat: int, folder: Path) -> Speeds:
     frames = frames_of(clip)
     detector = context.detector()
     detected = [detector.detect([frame.image_bgr])[0] for frame in frames]
@@ -128,7 +126,7 @@ def measure(clip: Path, repeat: int, folder: Path) -> Speeds:
     choose_s = timed(lambda: choose_all(detected, frames)) - track_s
     sample = np.zeros((112, 112, 3), np.uint8)
     embed_s = timed(lambda: context.embedder().embed([sample] * 128))
-    result = Speeds(
+    return Speeds(
         frames=count,
         decode=count / decode_s,
         decode_detect=count / bound_s,
@@ -141,8 +139,6 @@ def measure(clip: Path, repeat: int, folder: Path) -> Speeds:
         crops=crops,
         recall=relative_recall(context, frames, detected),
     )
-    context.close()
-    return result
 
 
 def show(speeds: Speeds, clip: Path, size_px: int) -> None:
@@ -165,15 +161,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--clip", type=Path, default=ASSETS / "clips" / "crowd.mp4")
     parser.add_argument("--repeat", type=int, default=4)
+    add_cards(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    os.environ.setdefault("PINWATCH_MODELS", str(ASSETS / "models"))
-    with tempfile.TemporaryDirectory() as folder:
-        speeds = measure(options.clip, options.repeat, Path(folder))
+    with tempfile.TemporaryDirectory() as folder, program(options) as context:
+        speeds = measure(context, options.clip, options.repeat, Path(folder))
+        models, size_px = models_in_words(context), context.settings.detector.size_px
     if options.json:
         print(json.dumps(asdict(speeds)))
     else:
-        show(speeds, options.clip, Context().settings.detector.size_px)
+        print(models)
+        show(speeds, options.clip, size_px)
 
 
 if __name__ == "__main__":

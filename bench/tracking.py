@@ -1,10 +1,10 @@
 """Finding and following the people of a clip, against people labelled by eye.
 
-    python -m bench.tracking [--clip FILE] [--truth FILE] [--threads 1]
+    python -m bench.tracking [--detector CARD] [--clip FILE] [--truth FILE] [--threads 1]
 
 Prints, for each size that the picture is searched at: milliseconds a frame (median; reduction,
 network and decoding), recall of the labelled faces at IoU > .5 and false detections a frame at the
-detector's default score, the recall relative to YuNet on the full picture at score .6 and at the same
+detector's default score, the recall relative to the same on the full picture at score .6 and at the same
 score, and the share of the full picture's own detections (score >= .6, false ones included) that are
 found again. Then the tracks at the default size and several frame rates.
 """
@@ -12,7 +12,6 @@ found again. Then the tracks at the default size and several frame rates.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -22,19 +21,21 @@ import cv2
 import numpy as np
 
 from bench.errors import in_one_line
+from bench.program import ASSETS
 from bench.truth import FOUND_IOU, Truth, interpolated, load_truth, score_detections, score_tracks
 from pipeline.detect.candidates import pairwise_iou
-from pipeline.detect.yunet import YuNetDetector, YuNetOptions
+from pipeline.detect.load import load_detector
 from pipeline.errors import UsageError
 from pipeline.models import Catalogue, ModelKind, VerifiedModel
-from pipeline.seams import Tracker
+from pipeline.seams import Detector, Tracker
 from pipeline.track import ByteTracker
 from pipeline.types import ByteArray, Face, TrackedFace
+from workers.config import DetectorSettings
 
-ASSETS = Path(os.environ.get("PINWATCH_ASSETS", "../shared/assets"))
 TRUTH = Path(__file__).resolve().parents[1] / "tests" / "truth" / "crowd.json"
 SIZES_PX = (512, 640, 672, 704, 736, 768, 832, 960, 1280)
 FULL_SCORE = 0.6
+FLOOR = DetectorSettings().min_score
 RATE_HZ = 25.0
 
 Detected = list[list[Face]]
@@ -53,7 +54,7 @@ def frames_of(clip: Path) -> list[ByteArray]:
     return frames
 
 
-def detect_all(detector: YuNetDetector, frames: Sequence[ByteArray]) -> tuple[Detected, float]:
+def detect_all(detector: Detector, frames: Sequence[ByteArray]) -> tuple[Detected, float]:
     """The faces of every frame, and the median of the milliseconds that a frame took."""
     detector.detect(frames[:1])
     found, spent = [], []
@@ -92,16 +93,18 @@ def follow(
 
 def print_sizes(model: VerifiedModel, frames: Sequence[ByteArray], truth: Truth, threads: int) -> Detected:
     longest = -(-max(frames[0].shape[:2]) // 32) * 32
-    full, full_ms = detect_all(YuNetDetector(model, YuNetOptions(size_px=longest, threads=threads)), frames)
+    full, full_ms = detect_all(
+        load_detector(model, size_px=longest, min_score=FLOOR, threads=threads), frames
+    )
     sure = at_score(full, FULL_SCORE)
     recall_sure, recall_same = score_detections(sure, truth).recall, score_detections(full, truth).recall
-    floor, default = YuNetOptions().min_score, YuNetOptions().size_px
+    default = DetectorSettings().size_px
     print(f"full picture ({longest} px): {full_ms:.1f} ms, recall {recall_sure:.3f} at {FULL_SCORE:g}, "
-          f"{recall_same:.3f} at {floor:g}")  # fmt: skip
+          f"{recall_same:.3f} at {FLOOR:g}")  # fmt: skip
     print("size px      ms  recall  false/frame  /full@.6  /full@same  found again")
     chosen: Detected = []
     for size_px in SIZES_PX:
-        detector = YuNetDetector(model, YuNetOptions(size_px=size_px, threads=threads))
+        detector = load_detector(model, size_px=size_px, min_score=FLOOR, threads=threads)
         detected, spent_ms = detect_all(detector, frames)
         score = score_detections(detected, truth)
         mark = "*" if size_px == default else " "
@@ -127,11 +130,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--clip", type=Path, default=ASSETS / "clips" / "crowd.mp4")
     parser.add_argument("--truth", type=Path, default=TRUTH)
+    parser.add_argument("--detector", default=DetectorSettings().name, metavar="CARD")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     cv2.setNumThreads(options.threads)
-    folder = Path(os.environ.get("PINWATCH_MODELS", ASSETS / "models"))
-    model = Catalogue.load([folder]).open("yunet", ModelKind.DETECTOR)
+    model = Catalogue.load([ASSETS / "models"]).open(options.detector, ModelKind.DETECTOR)
     labelled = load_truth(options.truth)
     frames = frames_of(options.clip)
     people = {face.person for faces in labelled.values() for face in faces}

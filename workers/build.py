@@ -116,6 +116,10 @@ class Context:
 
         return Catalogue.load(self.settings.model_folders)
 
+    def model_names(self) -> set[str]:
+        """The cards that the settings name."""
+        return {self.settings.detector.name, self.settings.embedder.name, self.settings.purifier}
+
     def detector(self) -> Detector:
         """A detector for video. Every call makes a new one: a detector serves one thread."""
         return self._detector(self.settings.detector.size_px, self.settings.detector.min_score)

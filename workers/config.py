@@ -48,7 +48,7 @@ class DetectorSettings(Section):
         threads: Threads of one detector.
     """
 
-    name: str = "yunet"
+    name: str = "pinwatch-detector"
     size_px: int = Field(default=672, ge=64, le=4096, multiple_of=32)
     min_score: float = Field(default=0.4, gt=0, lt=1)
     photo_size_px: int = Field(default=640, ge=64, le=4096, multiple_of=32)
@@ -65,7 +65,7 @@ class EmbedderSettings(Section):
         threads: How many of them run at a time on the CPU; does not change the results.
     """
 
-    name: str = "face-reidentification-retail-0095"
+    name: str = "pinwatch-face"
     batch_size: int = Field(default=8, ge=1, le=256)
     threads: int = Field(default=1, ge=1, le=64)
 
@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     device: str = Field(default="auto", pattern=r"auto|cpu|cuda(:\d+)?")
     detector: DetectorSettings = DetectorSettings()
     embedder: EmbedderSettings = EmbedderSettings()
-    purifier: str = NO_PURIFIER
+    purifier: str = "pinwatch-pin"
     quality: QualityOptions = QualityOptions()
     tracker: TrackerOptions = TrackerOptions()
     selection: SelectionOptions = SelectionOptions()

@@ -151,6 +151,18 @@ def _models(context: Context) -> Iterator[Finding]:
             name = getattr(model, "detector_id", None) or str(getattr(model, "key", ""))
             yield Finding(State.OK, what, name)
     yield Finding(State.OK, "purifier", settings.purifier)
+    yield from _licences(context)
+
+
+def _licences(context: Context) -> Iterator[Finding]:
+    chosen = [context.catalogue().named(name) for name in context.model_names()]
+    limited = [card.name for card in chosen if card.licence.startswith("evaluation")]
+    if limited:
+        yield Finding(
+            State.NOTE,
+            "licence",
+            f'{", ".join(limited)}: for evaluation only; README, "Models", says what to take for production',
+        )
 
 
 def _thresholds(context: Context) -> Iterator[Finding]:

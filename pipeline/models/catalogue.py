@@ -132,10 +132,12 @@ class Catalogue:
         card = self.card(name, kind)
         return VerifiedModel(card, {file.name: self._verified(card, file) for file in card.files})
 
+    def installed(self, card: ModelCard) -> bool:
+        """Whether its files came with the program or with a package, so that there is nothing to fetch."""
+        return all(_first_with(file.name, _installed_folders(file)) for file in card.files)
+
     def _locate(self, file: ModelFile) -> Path | None:
-        installed = package_folder(file.package) if file.package else None
-        folders = (*self._folders, bundled_folder(), *([installed] if installed else []))
-        return next((path for path in (folder / file.name for folder in folders) if path.is_file()), None)
+        return _first_with(file.name, [*self._folders, *_installed_folders(file)])
 
     def _verified(self, card: ModelCard, file: ModelFile) -> Path:
         path = self._locate(file)
@@ -164,6 +166,15 @@ class Catalogue:
             f"copy it from a folder with `pinwatch models pull {card.name} --from DIR`, "
             "or set PINWATCH_MODELS to the folder that holds it"
         )
+
+
+def _installed_folders(file: ModelFile) -> list[Path]:
+    of_package = package_folder(file.package) if file.package else None
+    return [bundled_folder(), *([of_package] if of_package else [])]
+
+
+def _first_with(name: str, folders: Sequence[Path]) -> Path | None:
+    return next((path for path in (folder / name for folder in folders) if path.is_file()), None)
 
 
 def _no_such(name: str, known: Sequence[str], what: str) -> str:

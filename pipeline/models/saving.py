@@ -45,9 +45,24 @@ def save_model(
         file = ModelFile(path.name, sha256_of(part), size_bytes=part.stat().st_size)
         complete = replace(card, files=(file,))
         part.replace(path)
-        # JSON is YAML; nothing that is not installed everywhere is needed to write it.
-        document = json.dumps(card_document(complete), indent=2) + "\n"
-        (folder / f"{card.name}.card.yaml").write_text(document, "utf-8")
     except (OSError, safetensors.SafetensorError) as error:
         raise StorageError(f"cannot write {path}: {error}") from error
+    save_card(folder, complete)
     return complete
+
+
+def save_card(folder: Path, card: ModelCard) -> None:
+    """Write ``NAME.card.yaml``, in the place of one that may be there.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    path = folder / f"{card.name}.card.yaml"
+    # JSON is YAML; nothing that is not installed everywhere is needed to write it.
+    document = json.dumps(card_document(card), indent=2) + "\n"
+    try:
+        part = path.with_suffix(".part")
+        part.write_text(document, "utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error}") from error

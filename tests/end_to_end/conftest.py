@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests import supplied
+
 
 @dataclass(frozen=True)
 class Done:
@@ -36,6 +38,7 @@ def environment(models: Path, tmp_path: Path) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("PINWATCH_")},
         "PINWATCH_MODELS": str(models),
+        **supplied.ENVIRONMENT,
         "PINWATCH_DATA": str(tmp_path / "data"),
         "COLUMNS": "160",
     }

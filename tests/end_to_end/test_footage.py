@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gallery.importer import import_items, plan_import
 from pipeline.types import Outcome
+from tests import supplied
 from workers.build import Context, WatchRequest
 from workers.session import SessionResult
 
@@ -18,8 +20,10 @@ pytestmark = pytest.mark.assets
 PEOPLE = 500
 
 
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory: pytest.TempPathFactory, assets: Path, models: Path) -> Iterator[Context]:
+@pytest.fixture(scope="module", params=[{}, supplied.CARDS], ids=["bundled", "supplied"])
+def gallery(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, assets: Path, models: Path
+) -> Iterator[Context]:
     """A data folder with one photograph each of the first five hundred people."""
     folder = tmp_path_factory.mktemp("five-hundred")
     for person in sorted((assets / "faces" / "lfw-dev").iterdir())[:PEOPLE]:
@@ -27,7 +31,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory, assets: Path, models: Path
         own.mkdir(parents=True)
         (own / "1.jpg").symlink_to(sorted(person.iterdir())[0])
     context = Context({})
-    context.override(data=folder / "data", models=models)
+    context.override(data=folder / "data", models=models, **request.param)
     report = import_items(plan_import(folder / "people"), context.enroller())
     assert report.subjects >= 0.95 * PEOPLE, report.refused_by_reason
     yield context
@@ -57,12 +61,13 @@ def test_the_long_clip_with_few_faces_names_nobody(gallery: Context, assets: Pat
     assert result.counts.get(Outcome.KNOWN, 0) == 0
 
 
+@pytest.mark.parametrize("cards", [{}, supplied.CARDS], ids=["bundled", "supplied"])
 def test_behind_the_bundled_purifier_nobody_in_the_crowd_is_suspected(
-    tmp_path: Path, assets: Path, models: Path
+    cards: dict[str, Any], tmp_path: Path, assets: Path, models: Path
 ) -> None:
     """Evidence is measured on every track that is compared, and stays below its threshold."""
     context = Context({})
-    context.override(data=tmp_path / "data", models=models, purifier="pinwatch-pin")
+    context.override(data=tmp_path / "data", models=models, **{**cards, "purifier": "pinwatch-pin"})
     result = watch(context, assets / "clips" / "crowd.mp4")
     context.close()
     compared = [s for s in result.sightings if s.outcome is not Outcome.LOW_QUALITY]

@@ -20,6 +20,7 @@ from gallery.photo import decode_photo, read_photo
 from gallery.store import GalleryStore
 from gallery.vision import Vision
 from pipeline.types import ByteArray, Face, FloatArray, Outcome, Thresholds
+from tests import supplied
 from workers.build import Context
 
 pytestmark = pytest.mark.assets
@@ -34,7 +35,7 @@ def vision(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Vision:
     context = Context({})
     data = tmp_path_factory.mktemp("data")
     (data / "models").symlink_to(models)
-    context.override(data=data)
+    context.override(data=data, **supplied.CARDS)
     return context.vision()
 
 

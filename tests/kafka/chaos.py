@@ -61,13 +61,11 @@ def kill_everything(crew: Crew, broker: Broker, victims: Sequence[str], random_:
             crew.start(victim)
 
 
-def audit_round(
-    clip: Path, folder: Path, broker: Broker, models: Path, number: int
-) -> tuple[list[str], list[str]]:
+def audit_round(clip: Path, folder: Path, broker: Broker, number: int) -> tuple[list[str], list[str]]:
     """One audit of `clip` under fire; the records in the database, and the lines of the matcher's file."""
     data, lines = folder / "data", folder / "sightings.jsonl"
     folder.mkdir(parents=True)
-    settings = environment(data, broker.servers, f"audit{number}.", PINWATCH_MODELS=str(models))
+    settings = environment(data, broker.servers, f"audit{number}.")
     expected = number_of_tracks(folder.parent / "expected")
     with Crew(settings, folder) as crew:
         crew.run("topics", "create", "--job", JOB)
@@ -150,17 +148,15 @@ def number_of_tracks(expected: Path) -> int:
     return len(canonical(expected))
 
 
-def expect(clip: Path, folder: Path, models: Path) -> tuple[list[str], list[str]]:
+def expect(clip: Path, folder: Path) -> tuple[list[str], list[str]]:
     """The same of `pinwatch watch`, in one process without a broker."""
     data, lines = folder / "expected", folder / "expected.jsonl"
-    with Crew(environment(data, "nowhere:1", "", PINWATCH_MODELS=str(models)), folder) as crew:
+    with Crew(environment(data, "nowhere:1", ""), folder) as crew:
         crew.run("watch", clip, "--run-id", JOB, "--sightings", lines)
     return canonical(data), sorted(lines.read_text(encoding="utf-8").splitlines())
 
 
-def live_round(
-    folder: Path, broker: Broker, models: Path, number: int, tracks: int = TRACKS
-) -> Mapping[str, int]:
+def live_round(folder: Path, broker: Broker, number: int, tracks: int = TRACKS) -> Mapping[str, int]:
     """Live crops under fire; how many tracks, crops and drops there were.
 
     Raises:
@@ -168,9 +164,7 @@ def live_round(
     """
     data = folder / "data"
     folder.mkdir(parents=True)
-    settings = environment(
-        data, broker.servers, f"live{number}.", PINWATCH_MODELS=str(models), PINWATCH_WORKER__MAX_AGE_S="8"
-    )
+    settings = environment(data, broker.servers, f"live{number}.", PINWATCH_WORKER__MAX_AGE_S="8")
     options = KafkaOptions(servers=broker.servers, prefix=f"live{number}.", partitions=4)
     random_ = random.Random(number)
     with Crew(settings, folder) as crew:
@@ -206,17 +200,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args(arguments)
     assets = Path(os.environ["PINWATCH_ASSETS"])
-    clip, models = assets / "clips" / "crowd.mp4", assets / "models"
+    clip = assets / "clips" / "crowd.mp4"
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        expected = expect(clip, folder, models)
+        expected = expect(clip, folder)
         broker = Broker(folder / "broker")
         broker.start()
         try:
             for number in range(given.rounds):
                 begun = time.monotonic()
-                same = audit_round(clip, folder / f"audit{number}", broker, models, number) == expected
-                live = live_round(folder / f"live{number}", broker, models, number)
+                same = audit_round(clip, folder / f"audit{number}", broker, number) == expected
+                live = live_round(folder / f"live{number}", broker, number)
                 said = f"round {number}: audit {'the same bytes' if same else 'DIFFERS'}; live {dict(live)}"
                 sys.stdout.write(f"{said}; {time.monotonic() - begun:.0f} s\n")
                 sys.stdout.flush()

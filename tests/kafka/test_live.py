@@ -36,9 +36,9 @@ def streams(log: str) -> set[str]:
 
 
 @pytest.fixture
-def crew(options: KafkaOptions, models: Path, tmp_path: Path) -> Iterator[Crew]:
+def crew(options: KafkaOptions, tmp_path: Path) -> Iterator[Crew]:
     """Workers with two partitions and a data folder of their own; logs and data under `tmp_path`."""
-    settings = environment(tmp_path / "data", options.servers, options.prefix, PINWATCH_MODELS=str(models))
+    settings = environment(tmp_path / "data", options.servers, options.prefix)
     with Crew({**settings, "PINWATCH_KAFKA__PARTITIONS": "2"}, tmp_path) as workers:
         workers.run("topics", "create")
         yield workers
@@ -74,14 +74,13 @@ def test_cameras_are_shared_and_move_on_when_a_reader_is_killed(
 
 
 def test_an_enrollment_reaches_a_running_matcher_within_two_seconds(
-    crew: Crew, assets: Path, tmp_path: Path, options: KafkaOptions, models: Path
+    crew: Crew, assets: Path, tmp_path: Path, options: KafkaOptions
 ) -> None:
     port = free_port()
     settings = environment(
         tmp_path / "data",
         options.servers,
         options.prefix,
-        PINWATCH_MODELS=str(models),
         PINWATCH_WORKER__HEALTH_PORT=str(port),
         PINWATCH_KAFKA__PARTITIONS="2",
     )

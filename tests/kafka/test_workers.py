@@ -135,9 +135,9 @@ def clip(assets: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def expected(clip: Path, folder: Path, models: Path) -> tuple[list[str], list[str]]:
+def expected(clip: Path, folder: Path) -> tuple[list[str], list[str]]:
     """What `pinwatch watch` says of the clip."""
-    return chaos.expect(clip, folder, models)
+    return chaos.expect(clip, folder)
 
 
 @pytest.fixture(scope="module")
@@ -154,19 +154,16 @@ def test_an_audit_loses_nothing_and_decides_nothing_twice(
     number: int,
     clip: Path,
     folder: Path,
-    models: Path,
     fragile: Broker,
     expected: tuple[list[str], list[str]],
 ) -> None:
-    assert chaos.audit_round(clip, folder / f"audit{number}", fragile, models, number) == expected
+    assert chaos.audit_round(clip, folder / f"audit{number}", fragile, number) == expected
 
 
 @pytest.mark.assets
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(2))
-def test_live_cameras_account_for_every_drop(
-    number: int, folder: Path, models: Path, fragile: Broker
-) -> None:
-    causes = chaos.live_round(folder / f"live{number}", fragile, models, number)
+def test_live_cameras_account_for_every_drop(number: int, folder: Path, fragile: Broker) -> None:
+    causes = chaos.live_round(folder / f"live{number}", fragile, number)
     assert causes["tracks"] == chaos.TRACKS
     assert causes["crops"], "somebody was compared all the same"

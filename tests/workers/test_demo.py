@@ -42,9 +42,8 @@ def sightings(folder: Path, name: str = "sightings") -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def done(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def done(tmp_path_factory: pytest.TempPathFactory) -> Run:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PINWATCH_MODELS", str(models))
         patch.setenv("PINWATCH_DATA", str(tmp_path_factory.mktemp("own") / "data"))
         return run_demo(tmp_path_factory.mktemp("demo"))
 
@@ -66,7 +65,6 @@ def coloured_px(picture: np.ndarray, outcome: Outcome) -> int:
     return int((off < 24).sum())
 
 
-@pytest.mark.assets
 def test_it_names_who_is_enrolled_and_nobody_else(done: Run) -> None:
     assert done.exit_code == 0
     found = sightings(done.folder)
@@ -76,18 +74,15 @@ def test_it_names_who_is_enrolled_and_nobody_else(done: Run) -> None:
     assert {("known", 0), ("known", 1), ("unknown", 0), ("unknown", 1)} <= seen
 
 
-@pytest.mark.assets
 def test_the_gallery_of_the_user_is_left_alone(done: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert (done.folder / "demo-data").is_dir()
     assert list(tmp_path_factory.getbasetemp().glob("own*/data")) == []
 
 
-@pytest.mark.assets
 def test_four_walks_are_four_tracks(done: Run) -> None:
     assert len(sightings(done.folder)) == 4
 
 
-@pytest.mark.assets
 def test_the_video_is_as_long_as_the_footage_and_plays_in_browsers(done: Run) -> None:
     for name in ("footage.mp4", "annotated.mp4"):
         with av.open(done.folder / name) as container:
@@ -96,7 +91,6 @@ def test_the_video_is_as_long_as_the_footage_and_plays_in_browsers(done: Run) ->
             assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
 
 
-@pytest.mark.assets
 def test_the_video_shows_what_was_decided(pictures: list[np.ndarray]) -> None:
     hopper, hopper_later, collins = pictures
     for picture in (hopper, hopper_later):
@@ -105,7 +99,6 @@ def test_the_video_shows_what_was_decided(pictures: list[np.ndarray]) -> None:
     assert coloured_px(collins, Outcome.KNOWN) < 200
 
 
-@pytest.mark.assets
 def test_the_contact_sheet_has_everybody(done: Run) -> None:
     sheet = cv2.imread(str(done.folder / "contact-sheet.png"))
     assert sheet is not None
@@ -119,14 +112,12 @@ def attacked_first(folder: Path, name: str) -> list[dict[str, Any]]:
     return sorted(ended, key=lambda row: row["first_seen_s"])
 
 
-@pytest.mark.assets
 def test_the_attack_deceives_the_recogniser_that_does_not_purify(done: Run) -> None:
     attacked, *others = attacked_first(done.folder, "attacked-without-pin")
     assert (attacked["outcome"], attacked["subject"], attacked["purifier"]) == ("known", HOPPER, "none")
     assert [row["subject"] for row in others] == [HOPPER]
 
 
-@pytest.mark.assets
 def test_behind_the_purifier_only_she_is_named_who_is_enrolled(done: Run) -> None:
     attacked, *others = attacked_first(done.folder, "attacked-with-pin")
     assert attacked["outcome"] in {"unknown", "suspected_attack"}
@@ -134,7 +125,6 @@ def test_behind_the_purifier_only_she_is_named_who_is_enrolled(done: Run) -> Non
     assert [row["subject"] for row in others] == [HOPPER]
 
 
-@pytest.mark.assets
 def test_the_attacked_clip_is_stored_without_loss(done: Run) -> None:
     with av.open(done.folder / "attacked.mkv") as container:
         assert container.streams.video[0].codec_context.name == "ffv1"
@@ -145,7 +135,6 @@ def test_the_attacked_clip_is_stored_without_loss(done: Run) -> None:
     assert 0 < change.max() <= EFFORT.eps_255
 
 
-@pytest.mark.assets
 def test_the_picture_of_the_attack_shows_both_outcomes(done: Run) -> None:
     picture = cv2.imread(str(done.folder / "attack.png"))
     assert picture is not None
@@ -153,22 +142,11 @@ def test_the_picture_of_the_attack_shows_both_outcomes(done: Run) -> None:
     assert coloured_px(picture, Outcome.UNKNOWN) > 4000
 
 
-@pytest.mark.assets
-@pytest.mark.slow
-def test_a_second_run_says_the_same(done: Run, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = sightings(done.folder)
-    monkeypatch.setenv("PINWATCH_MODELS", str(models))
-    assert run_demo(done.folder).exit_code == 0
-    after = sightings(done.folder)
-    for row in before + after:
-        del row["subject_id"], row["candidate_id"]  # enrolled anew, with a new id
-    assert sorted(after, key=str) == sorted(before, key=str)
-
-
-def test_without_models_it_says_what_to_do_before_anything_else(
+def test_without_the_models_asked_for_it_says_what_to_do_before_anything_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PINWATCH_MODELS", str(tmp_path / "none"))
+    monkeypatch.setenv("PINWATCH_DETECTOR__NAME", "yunet")
     monkeypatch.setenv("PINWATCH_DATA", str(tmp_path / "data"))
     assert run_demo(tmp_path / "out").exit_code == 1
     said = capsys.readouterr().err

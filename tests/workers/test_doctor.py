@@ -1,4 +1,4 @@
-"""What the doctor says of thresholds that were measured with fewer people than are enrolled."""
+"""What the doctor says of thresholds for fewer people than are enrolled, and of licences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 
 from pipeline.models import CardThresholds, StrangerScore
 from pipeline.types import Thresholds
-from workers.doctor import State, _thresholds
+from tests import supplied
+from workers.build import Context
+from workers.doctor import State, _licences, _thresholds
 
 CARD = CardThresholds("none", 0.5, 0.1, 1e-4, 0.1, 1000, "some photographs")
 STRANGERS = (StrangerScore(10, 0.01, 0.4), StrangerScore(100, 0.01, 0.55))
@@ -48,3 +50,18 @@ def test_an_entry_must_make_sense() -> None:
         StrangerScore(0, 0.01, 0.5)
     with pytest.raises(ValueError, match="fpir"):
         StrangerScore(10, 1.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("cards", "noted"),
+    [({}, ["pinwatch-detector", "pinwatch-face", "pinwatch-pin"]), (supplied.CARDS, [])],
+    ids=["bundled", "supplied"],
+)
+def test_models_that_are_for_evaluation_only_are_noted(
+    tmp_path: Path, cards: dict[str, Any], noted: list[str]
+) -> None:
+    context = Context({})
+    context.override(data=tmp_path, **cards)
+    findings = list(_licences(context))
+    assert [finding.state for finding in findings] == [State.NOTE] * bool(noted)
+    assert all(name in finding.text for finding in findings for name in noted)

@@ -16,7 +16,6 @@ from workers.cli.common import App, context, err, out, print_json
 if TYPE_CHECKING:
     from pipeline.models import Catalogue, FileStatus, ModelCard
     from pipeline.models.pull import Progress as PullProgress
-    from workers.build import Context
 
 app = App(help="List, fetch and check models.")
 
@@ -33,7 +32,7 @@ def list_(ctx: typer.Context, json: JsonFlag = False) -> None:
     Example: `pinwatch models list --json`
     """
     program = context(ctx)
-    catalogue, chosen = program.catalogue(), _chosen_names(program)
+    catalogue, chosen = program.catalogue(), program.model_names()
     if json:
         print_json([_summary(catalogue, card, card.name in chosen) for card in catalogue.cards()])
         return
@@ -105,17 +104,17 @@ def pull(
     program = context(ctx)
     catalogue = program.catalogue()
     destination = program.settings.data / "models"
-    for name in names or sorted(_chosen_names(program)):
+    for name in names or sorted(program.model_names()):
         card = catalogue.named(name)
+        if card.files and catalogue.installed(card):
+            out.print(
+                f"{card.name}: it is installed with the program; there is nothing to fetch", markup=False
+            )
+            continue
         with _download_progress() as report:
             paths = pull_card(card, destination, source_dir=source, progress=report)
         for text in map(str, paths) if paths else ["no file is needed"]:
             out.print(f"{card.name}: {text}", markup=False)
-
-
-def _chosen_names(program: Context) -> set[str]:
-    settings = program.settings
-    return {settings.detector.name, settings.embedder.name, settings.purifier}
 
 
 def _files_text(statuses: Sequence[FileStatus]) -> str:

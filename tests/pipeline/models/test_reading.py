@@ -83,10 +83,10 @@ def test_every_bundled_card_says_where_it_is_from_and_under_which_licence() -> N
         assert card.description.endswith(".")
 
 
-def test_every_bundled_embedder_has_thresholds_behind_each_purifier() -> None:
+def test_every_bundled_embedder_has_thresholds_with_and_without_the_bundled_purifier() -> None:
     for card in bundled_cards():
         if card.kind is ModelKind.EMBEDDER:
-            assert [entry.purifier for entry in card.thresholds] == ["none", "pin_topk", "pinwatch-pin"]
+            assert {"none", "pinwatch-pin"} <= {entry.purifier for entry in card.thresholds}
             for entry in card.thresholds:
                 assert entry.fmr * entry.impostor_pairs >= 30, "fewer than 30 false matches support this FMR"
 

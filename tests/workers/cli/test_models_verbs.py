@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipeline.errors import ChecksumMismatch, ModelNotFound, UsageError
+from tests import supplied
 from workers import kept_crops
 from workers.build import Context
 from workers.cli import models as models_verbs
@@ -56,8 +57,9 @@ def from_json(result: Result) -> Any:
 
 def test_list_shows_every_card_and_what_is_missing(run: Run) -> None:
     listed = {entry["name"]: entry for entry in from_json(run("models", "list", "--json"))}
-    assert listed["yunet"]["used"]
-    assert not listed["mobilefacenet"]["used"]
+    used = {name for name, entry in listed.items() if entry["used"]}
+    assert used == {"pinwatch-detector", "pinwatch-face", "pinwatch-pin"}
+    assert {listed[name]["files"][0]["state"] for name in used} == {"ok"}, "they come with the program"
     assert listed["yunet"]["files"][0]["state"] == "missing"
     assert listed["none"]["files"] == []
     table = run("models", "list").stdout
@@ -81,13 +83,14 @@ def test_pull_from_a_folder_then_check(run: Run, models: Path, data: Path) -> No
     assert str(data / "models" / "yunet_n_dynamic.onnx") in pulled.stdout
     checked = from_json(run("models", "check", "--json"))
     assert {entry["state"] for entry in checked} == {"ok"}
-    # The last two come with the program, and with a package that tests install.
-    assert {entry["model"] for entry in checked} == {"yunet", "mobilefacenet", "pinwatch-pin", "dlib-resnet"}
+    shipped = {"pinwatch-detector", "pinwatch-face", "pinwatch-pin"}
+    # The last one comes with a package that tests install.
+    assert {entry["model"] for entry in checked} == {"yunet", "mobilefacenet", *shipped, "dlib-resnet"}
 
 
 @pytest.mark.assets
 def test_pull_without_names_gets_what_the_configuration_uses(run: Run, models: Path, data: Path) -> None:
-    run("models", "pull", "--from", models)
+    run("models", "pull", "--from", models, **supplied.ENVIRONMENT)
     names = {path.name for path in (data / "models").iterdir()}
     assert "yunet_n_dynamic.onnx" in names
     assert "face-reidentification-retail-0095.bin" in names
@@ -105,6 +108,13 @@ def test_check_fails_on_a_wrong_file_and_says_which(run: Run, models: Path, tmp_
     assert "mobilefacenet.pt" in result.stderr
     assert "expected sha256 90a00ba1" in result.stderr
     assert run("models", "check", "yunet").exit_code == 0
+
+
+def test_there_is_nothing_to_pull_where_the_program_has_what_it_uses(run: Run, data: Path) -> None:
+    said = run("models", "pull").stdout
+    for name in ("pinwatch-detector", "pinwatch-face", "pinwatch-pin"):
+        assert f"{name}: it is installed" in said
+    assert not (data / "models").exists()
 
 
 def test_check_fails_on_a_named_model_that_is_not_here(run: Run) -> None:
