@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gallery.code_scan import CANDIDATES
 from gallery.exact import ExactIndex
-from gallery.index import FaissIndex
+from gallery.index import EXACT_VALUES, FaissIndex
 from gallery.records import Delta, Snapshot
 from pipeline.types import Embedding, TemplateKey
 from tests.contracts.gallery_index import KEY, GalleryIndexContract, Make
@@ -30,6 +31,14 @@ class TestFaissIndex(GalleryIndexContract):
         return FaissIndex
 
 
+class TestLargeGallery(GalleryIndexContract):
+    """The same with codes scanned first, which small galleries do not need."""
+
+    @pytest.fixture
+    def make(self) -> Make:
+        return lambda snapshot: FaissIndex(snapshot, exact_values=0)
+
+
 class TestExactIndex(GalleryIndexContract):
     @pytest.fixture
     def make(self) -> Make:
@@ -43,15 +52,17 @@ def as_delta(since: int, first_id: int, added: list[tuple[str, np.ndarray]], gon
     return Delta(KEY, since, since + 1, ids, owners, table, np.array(gone, np.int64))
 
 
+@pytest.mark.parametrize("exact_values", [EXACT_VALUES, 0, 200])
 @given(changes=changes, probe=vectors, count=st.integers(1, 8))
 @settings(max_examples=150)
 def test_both_give_the_same_answers(
     changes: list[tuple[list[tuple[str, np.ndarray]], set[int]]],
     probe: np.ndarray,
     count: int,
+    exact_values: int,
 ) -> None:
     empty = Snapshot(KEY, 0, np.empty(0, np.int64), (), np.empty((0, 0), np.float32))
-    fast, exact = FaissIndex(empty), ExactIndex(empty)
+    fast, exact = FaissIndex(empty, exact_values), ExactIndex(empty)
     live: set[int] = set()
     next_id = 1
     for epoch, (added, picks) in enumerate(changes):
@@ -102,3 +113,57 @@ def test_an_index_of_another_key_refuses_changes() -> None:
     change = Delta(TemplateKey("other", "none"), 1, 2, none, (), np.empty((0, 0), np.float32), none)
     with pytest.raises(ValueError, match="other"):
         FaissIndex(gallery).apply(change)
+
+
+def as_probes_of(gallery: Snapshot, similarity: float, seed: int = 2) -> np.ndarray:
+    """Float32 (N, D): of every 50th template somebody that similar to it, otherwise at random."""
+    templates = gallery.vectors[::50]
+    other = np.random.default_rng(seed).normal(size=templates.shape)
+    other -= (other * templates).sum(axis=1, keepdims=True) * templates
+    other /= np.linalg.norm(other, axis=1, keepdims=True)
+    return np.asarray(similarity * templates + np.sqrt(1 - similarity**2) * other, np.float32)
+
+
+@pytest.mark.parametrize("dim", [128, 256, 500, 512])
+def test_a_large_gallery_finds_whom_comparing_everybody_finds(dim: int) -> None:
+    gallery = random_snapshot(10_000, dim)
+    large, exact = FaissIndex(gallery, exact_values=0), FaissIndex(gallery)
+    for row in as_probes_of(gallery, 0.45):
+        probe = Embedding(row, KEY)
+        assert large.search(probe, 1) == exact.search(probe, 1), "to the bit"
+
+
+def test_a_large_gallery_answers_the_same_however_it_came_to_be() -> None:
+    gallery = random_snapshot(3 * CANDIDATES, 64)
+    one = FaissIndex(gallery, exact_values=0)
+    order = np.random.default_rng(3).permutation(len(gallery.template_ids))
+    none = Snapshot(KEY, 0, np.empty(0, np.int64), (), np.empty((0, 0), np.float32))
+    other = FaissIndex(none, exact_values=0)
+    passing = random_snapshot(500, 64, seed=4)
+    gone = passing.template_ids + 10**6
+    nothing = np.empty(0, np.int64)
+    owners = np.array(gallery.subject_ids, np.object_)
+    for epoch, part in enumerate(np.array_split(order, 7)):
+        ids, vectors = gallery.template_ids[part], gallery.vectors[part]
+        removed = nothing
+        if epoch == 2:
+            ids, vectors = np.concatenate([ids, gone]), np.concatenate([vectors, passing.vectors])
+        if epoch == 5:
+            removed = gone
+        names = (*owners[part], *passing.subject_ids)[: len(ids)]
+        other.apply(Delta(KEY, epoch, epoch + 1, ids, names, vectors, removed))
+    assert len(one) == len(other)
+    for row in as_probes_of(gallery, 0.3):
+        probe = Embedding(row, KEY)
+        assert one.search(probe, 200) == other.search(probe, 200)
+
+
+def test_a_gallery_that_shrinks_is_compared_as_a_whole_again() -> None:
+    gallery = random_snapshot(300, 64)
+    index = FaissIndex(gallery, exact_values=200 * 64)
+    none = np.empty(0, np.int64)
+    index.apply(Delta(KEY, 1, 2, none, (), np.empty((0, 64), np.float32), gallery.template_ids[:150]))
+    rest = Snapshot(KEY, 2, gallery.template_ids[150:], gallery.subject_ids[150:], gallery.vectors[150:])
+    for row in random_snapshot(20, 64, seed=5).vectors:
+        probe = Embedding(row, KEY)
+        assert index.search(probe, 50) == FaissIndex(rest).search(probe, 50)
