@@ -15,7 +15,7 @@ _SIZES_PX = ((0.0, 56.0), (28.0, 120.0), (64.0, float("inf")))
 _RADIUS_SHARE = 0.4
 _RADIUS_CELLS = (0.55, 1.5)
 _TAUGHT_SCORE, _SEEN_SCORE = 0.2, 0.3
-_BOX_WEIGHT, _LANDMARK_WEIGHT = 2.0, 4.0
+_BOX_WEIGHT, _LANDMARK_WEIGHT = 2.0, 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,8 @@
 
 Tiles of a scene are photographs turned, scaled and cut, or something without faces; a detector that learnt
 seams instead of faces would find them there. Faces cut out along their outline and pasted on other things
-teach it not to.
+teach it not to. Photographs show faces from the front: some are bent as if the head were turned or
+lowered, and some have a part covered. What is left of a face then is for a teacher to say: no label counts.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from training.labels import LabelledPhoto
 SIDE_PX = 320
 
 _TILES_A_SIDE = (1, 2, 3, 4, 6, 8)
-_TILES_SHARES = (0.2, 0.25, 0.2, 0.15, 0.12, 0.08)
+_TILES_SHARES = (0.25, 0.28, 0.2, 0.13, 0.09, 0.05)
 _TURN_DEGREES = 30.0
 _EMPTY_SHARE = 0.3
 _ERASED_SHARE = 0.4
 _PASTED_SHARE = 0.25
+_BENT_SHARE = 0.4
+_COVERED_SHARE = 0.12
 _SMALLEST_PX = 8.0
 _VISIBLE, _GONE = 0.8, 0.1
+_WHOLE = np.array([0, 0, SIDE_PX, SIDE_PX], np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +77,7 @@ class SceneMaker:
         tiles = int(random.choice(_TILES_A_SIDE, p=_TILES_SHARES))
         for tile in _tiles(tiles, random):
             self._fill(canvas, tile, random)
+        self._cover(canvas, random)
         if random.random() < _PASTED_SHARE:
             self._paste(canvas, random)
         return _finished(canvas, random)
@@ -83,6 +88,8 @@ class SceneMaker:
             canvas.image[y0:y1, x0:x1] = self._without_faces(x1 - x0, y1 - y0, random)
             return
         photo, image = self._photo(random)
+        if len(photo.boxes) and random.random() < _BENT_SHARE:
+            photo, image = bent(photo, image, random)
         matrix = _placement(photo, image.shape[:2], (x1 - x0, y1 - y0), random)
         canvas.image[y0:y1, x0:x1] = _warped(image, matrix, (x1 - x0, y1 - y0))
         matrix[:, 2] += (x0, y0)
@@ -107,6 +114,21 @@ class SceneMaker:
         matrix = _about_middle(image.shape[:2], (width, height), scale, random.uniform(-90, 90))
         return _warped(image, matrix, (width, height))
 
+    def _cover(self, canvas: _Canvas, random: np.random.Generator) -> None:
+        """Something in front of a part of some faces."""
+        uncovered = [number for number in range(len(canvas.boxes)) if random.random() >= _COVERED_SHARE]
+        for box in (box for number, box in enumerate(canvas.boxes) if number not in uncovered):
+            x0, y0, x1, y1 = (int(each) for each in _cut(_in_front_of(box, random), _WHOLE))
+            if x1 - x0 < 2 or y1 - y0 < 2:
+                continue
+            thing = self._without_faces(x1 - x0, y1 - y0, random)
+            weight = _outline(x1 - x0, y1 - y0, random)
+            under = canvas.image[y0:y1, x0:x1]
+            under[:] = np.rint(under * (1 - weight) + thing * weight).astype(np.uint8)
+            canvas.ignored.append(box)
+        canvas.boxes = [canvas.boxes[number] for number in uncovered]
+        canvas.landmarks = [canvas.landmarks[number] for number in uncovered]
+
     def _paste(self, canvas: _Canvas, random: np.random.Generator) -> None:
         """A head cut out along an ellipse, where there is no face yet."""
         photo, image = self._photo(random)
@@ -129,6 +151,65 @@ class SceneMaker:
         pasted = cv2.warpAffine(image, matrix, whole)
         canvas.image[:] = np.rint(canvas.image * (1 - weight) + pasted * weight).astype(np.uint8)
         _add_labels(canvas, photo, matrix, (0, 0, *whole))
+
+
+def bent(
+    photo: LabelledPhoto, image: ByteArray, random: np.random.Generator
+) -> tuple[LabelledPhoto, ByteArray]:
+    """A photograph with one of its faces as if the head were turned or lowered, and no label that counts.
+
+    One half of the face becomes narrow, and what is above its middle longer than what is below.
+    """
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = photo.boxes[int(random.integers(len(photo.boxes)))].tolist()
+    near, far = random.uniform(0.8, 1.2), random.uniform(0.3, 1.0)
+    halves = (near, far) if random.random() < 0.5 else (far, near)
+    columns = _stretched([0.0, x0, (x0 + x1) / 2, x1, float(width)], [1.0, *halves, 1.0])
+    above, below = random.uniform(0.9, 1.6), random.uniform(0.5, 1.1)
+    rows = _stretched([0.0, y0, (y0 + y1) / 2, y1, float(height)], [1.0, above, below, 1.0])
+    size = (max(8, round(float(columns[1][-1]))), max(8, round(float(rows[1][-1]))))
+    # Where each new pixel comes from.
+    x, y = np.meshgrid(
+        np.interp(np.arange(size[0]), columns[1], columns[0]).astype(np.float32),
+        np.interp(np.arange(size[1]), rows[1], rows[0]).astype(np.float32),
+    )
+    moved = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    boxes = np.concatenate([photo.boxes, photo.ignored])
+    for axis, knots in ((0, columns), (1, rows)):
+        boxes[:, axis::2] = np.interp(boxes[:, axis::2], *knots)
+    none = np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32)
+    return LabelledPhoto(photo.encoded, *none, boxes), np.asarray(moved, np.uint8)
+
+
+def _stretched(knots: list[float], factors: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Places along a side before and after each part between two of them is stretched by its factor."""
+    before = np.maximum.accumulate(np.clip(np.array(knots), 0.0, knots[-1]))
+    return before, np.concatenate([[0.0], np.cumsum(np.diff(before) * np.array(factors))])
+
+
+def _in_front_of(box: FloatArray, random: np.random.Generator) -> FloatArray:
+    """A box that covers a quarter to six tenths of a face from one of its sides."""
+    covering, side = box.copy(), int(random.integers(4))
+    share = random.uniform(0.25, 0.6)
+    size = box[2:] - box[:2]
+    axis, upper = side % 2, side // 2
+    margin = 0.3 * size
+    covering[:2] -= margin
+    covering[2:] += margin
+    inner = box[axis] + size[axis] * (1 - share if upper else share)
+    covering[axis if upper else axis + 2] = inner
+    return np.asarray(covering, np.float32)
+
+
+def _outline(width: int, height: int, random: np.random.Generator) -> FloatArray:
+    """float32 (height, width, 1): 1 where something with a round or a straight edge is."""
+    if random.random() < 0.5:
+        mask = np.ones((height, width), np.float32)
+    else:
+        mask = np.zeros((height, width), np.float32)
+        centre, axes = (width / 2, height / 2), (width * 1.1, height * 1.1)
+        cv2.ellipse(mask, (centre, axes, 0.0), 1.0, -1)
+    return np.asarray(mask[..., None], np.float32)
 
 
 def _tiles(count: int, random: np.random.Generator) -> Iterator[tuple[int, int, int, int]]:

@@ -19,7 +19,7 @@ from training.detection_loss import Cells, losses, targets_of, wanted_of_labels,
 from training.find_faces import DetectorOptions, DetectorTraining
 from training.labels import LabelledPhoto, agreed, load_labels, save_labels
 from training.output import detector_card, save_network
-from training.scenes import SIDE_PX, Scene, SceneMaker, erased
+from training.scenes import SIDE_PX, Scene, SceneMaker, bent, erased
 
 CPU = torch.device("cpu")
 BOX = np.array([85, 75, 165, 175], np.float32)
@@ -100,6 +100,34 @@ def test_an_erased_face_is_gone() -> None:
     after = erased(PHOTOS[0], before)
     assert np.abs(after[110:150, 110:140].astype(int) - before[110:150, 110:140]).mean() > 40
     assert np.array_equal(after[200:, 200:], before[200:, 200:])
+
+
+def test_a_bent_face_is_where_it_is_said_to_be_and_no_label_counts() -> None:
+    narrow = []
+    for seed in range(20):
+        photo, image = bent(PHOTOS[0], PHOTOS[0].image_bgr(), np.random.default_rng(seed))
+        assert not len(photo.boxes)
+        assert not len(photo.landmarks)
+        face_box, corner = photo.ignored
+        assert corner[:2].tolist() == [0, 0]
+        x0, y0, x1, y1 = np.rint(face_box).astype(int)
+        assert 0 <= x0 < x1 <= image.shape[1]
+        assert 0 <= y0 < y1 <= image.shape[0]
+        inside = image[(y0 + y1) // 2 - 5 : (y0 + y1) // 2 + 5, x0 + 5 : x1 - 5].mean()
+        assert inside > image[:20].mean() + 60, "the bright oval is in its box"
+        narrow.append((x1 - x0) / (y1 - y0))
+    assert min(narrow) < 0.6 < max(narrow)
+
+
+def test_a_covered_face_is_no_label_and_still_known_to_be_there() -> None:
+    """Otherwise a teacher would not be believed where a part of it shows."""
+    plain, covered = 0, 0
+    for seed in range(60):
+        scene = maker().scene(np.random.default_rng(seed))
+        labelled = scene.boxes
+        plain += len(labelled)
+        covered += sum(float(np.sqrt(np.prod(box[2:] - box[:2]))) > 12 for box in scene.ignored)
+    assert covered > 0.4 * plain > 50
 
 
 def test_cells_near_the_middle_of_a_face_are_to_find_it() -> None:
