@@ -135,11 +135,10 @@ class TopicAdmin:
         """What is not as it should be, one sentence each, with the way out."""
         found = self._found(lane)
         settings = self._settings_of(found)
-        problems: list[str] = []
-        for plan in plans(self._options, lane):
-            if plan.name not in found:
-                problems.append(f"the topic {plan.name} is missing: `pinwatch topics create` makes it")
-            else:
+        planned = plans(self._options, lane)
+        problems = _absences([plan.name for plan in planned if plan.name not in found], lane)
+        for plan in planned:
+            if plan.name in found:
                 problems += _differences(plan, found[plan.name]["partitions"], settings[plan.name])
         return problems
 
@@ -172,6 +171,15 @@ class TopicAdmin:
         with reaching(self._options.servers):
             settings: dict[str, Any] = self._client.describe_configs(wanted, config_filter="all")["topic"]
         return settings
+
+
+def _absences(names: Sequence[str], lane: Lane) -> list[str]:
+    if not names:
+        return []
+    command = "pinwatch topics create" + (f" --job {lane.job}" if lane.job else "")
+    topics = "the topic" if len(names) == 1 else "the topics"
+    verb = "is" if len(names) == 1 else "are"
+    return [f"{topics} {', '.join(names)} {verb} missing: make what is missing with `{command}`"]
 
 
 def _differences(
