@@ -19,7 +19,7 @@ from pipeline.detect.compact import CompactNet
 from pipeline.detect.load import load_detector
 from pipeline.detect.yunet import YuNetDetector
 from pipeline.errors import UsageError
-from pipeline.models import Catalogue, ModelCard, ModelKind, load_into
+from pipeline.models import Catalogue, ModelCard, ModelKind, load_into, sha256_of
 from pipeline.purify.storage import LICENCE
 from pipeline.robustness.protocol import Split, fold_of_people, person_of, read_pairs, split_of
 from training.command import add_options, chosen, run
@@ -128,10 +128,11 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
             f"landmarks {progress.landmarks:.4f}"
         )
     network.load_state_dict(training.averaged)
+    begun = f", begun from {given.start.stem}@{sha256_of(given.start)[:8]}" if given.start else ""
     description = (
         f"As small as YuNet, for frontal faces of 10 to 200 px: {options.scenes:,} scenes made from "
-        f"{len(photos):,} photographs and {len(empty)} pictures without faces. Not for profiles, masks or "
-        "faces seen from above."
+        f"{len(photos):,} photographs and {len(empty)} pictures without faces{begun}. Not for profiles, masks "
+        "or faces seen from above."
     )
     return save_network(
         given.out,

@@ -109,7 +109,13 @@ class DetectorContract:
 
 
 class TrainedDetectorContract(DetectorContract):
-    """What a detector with trained weights must do on real photographs (faces about 90x125 px)."""
+    """What a detector with trained weights must do on real photographs (faces about 90x125 px).
+
+    Attributes:
+        factors: By which a portrait is enlarged to see whether boxes and landmarks follow.
+    """
+
+    factors = (0.8, 3.0, 9.0)
 
     @pytest.fixture
     def portraits(self, assets: Path) -> list[ByteArray]:
@@ -134,7 +140,7 @@ class TrainedDetectorContract(DetectorContract):
     def test_boxes_are_in_the_picture_s_own_pixels(
         self, detector: Detector, portraits: list[ByteArray]
     ) -> None:
-        for factor in (0.8, 3.0, 9.0):
+        for factor in self.factors:
             picture = portraits[0]
             scaled = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
             (before,), (after,) = detector.detect([picture]), detector.detect([scaled.astype(np.uint8)])

@@ -61,6 +61,8 @@ def _as_seen_elsewhere(picture: ByteArray) -> ByteArray:
 
 
 class TestDetector(TrainedDetectorContract):
+    factors = (0.8, 2.0)  # it is for faces of up to 200 px
+
     @pytest.fixture(scope="class")
     @classmethod
     def detector(cls, catalogue: Catalogue) -> Detector:
