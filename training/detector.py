@@ -131,8 +131,8 @@ def train(given: argparse.Namespace, bar: Bar) -> ModelCard:
     begun = f", begun from {given.start.stem}@{sha256_of(given.start)[:8]}" if given.start else ""
     description = (
         f"As small as YuNet, for frontal faces of 10 to 200 px: {options.scenes:,} scenes made from "
-        f"{len(photos):,} photographs and {len(empty)} pictures without faces{begun}. Not for profiles, masks "
-        "or faces seen from above."
+        f"{len(photos):,} photographs and {len(empty)} pictures without faces{begun}. Not for profiles, "
+        "masks or faces seen from above."
     )
     return save_network(
         given.out,

@@ -115,7 +115,7 @@ class TrainedDetectorContract(DetectorContract):
         factors: By which a portrait is enlarged to see whether boxes and landmarks follow.
     """
 
-    factors = (0.8, 3.0, 9.0)
+    factors: tuple[float, ...] = (0.8, 3.0, 9.0)
 
     @pytest.fixture
     def portraits(self, assets: Path) -> list[ByteArray]:

@@ -18,6 +18,8 @@ from workers.session import SessionResult
 pytestmark = pytest.mark.assets
 
 PEOPLE = 500
+COMPARED = {"pinwatch-detector": 6, "yunet": 8}
+"""Of the eleven people in the crowd, so many are seen well enough by each detector, at least."""
 
 
 @pytest.fixture(scope="module", params=[{}, supplied.CARDS], ids=["bundled", "supplied"])
@@ -46,7 +48,7 @@ def watch(context: Context, clip: Path) -> SessionResult:
 def test_nobody_in_the_crowd_is_taken_for_one_of_them(gallery: Context, assets: Path) -> None:
     result = watch(gallery, assets / "clips" / "crowd.mp4")
     outcomes = Counter(sighting.outcome for sighting in result.sightings)
-    assert outcomes[Outcome.UNKNOWN] >= 8
+    assert outcomes[Outcome.UNKNOWN] >= COMPARED[gallery.settings.detector.name]
     assert set(outcomes) <= {Outcome.UNKNOWN, Outcome.LOW_QUALITY}, [s.reason for s in result.sightings]
     seen = [s for s in result.sightings if s.outcome is Outcome.UNKNOWN]
     assert all(s.candidate_id and s.similarity is not None and s.runner_up is not None for s in seen)
@@ -71,6 +73,6 @@ def test_behind_the_bundled_purifier_nobody_in_the_crowd_is_suspected(
     result = watch(context, assets / "clips" / "crowd.mp4")
     context.close()
     compared = [s for s in result.sightings if s.outcome is not Outcome.LOW_QUALITY]
-    assert len(compared) >= 8
+    assert len(compared) >= COMPARED[context.settings.detector.name]
     assert {sighting.outcome for sighting in compared} == {Outcome.UNKNOWN}
     assert all(s.attack_evidence is not None and s.attack_evidence < 1.0 for s in compared)
