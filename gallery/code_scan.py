@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from pipeline.types import FloatArray
 
-CANDIDATES = 2047
-"""With one more to know where the list ends, as many as FAISS finds on a GPU."""
+CANDIDATE_VALUES = 1 << 20
+"""Numbers in all candidates together: 4,096 of 256."""
 
 _PARTS = 64
 _LEVELS = 16
@@ -43,6 +43,7 @@ class CodeScan:
         faiss.copy_array_to_vector(np.ascontiguousarray(book, np.float32).ravel(), self._codes.pq.centroids)
         self._codes.is_trained = True
         self._packed: Any = None
+        self._count = CANDIDATE_VALUES // dim
 
     def add(self, vectors: FloatArray) -> None:
         """Float32 (N, D), unit norm: the next N rows."""
@@ -66,18 +67,18 @@ class CodeScan:
 
     def candidates(self, query: FloatArray) -> npt.NDArray[np.int64]:
         """Rows that may be the most similar to `query`, float32 (1, D); in no order."""
-        return nearest_rows(self._packed, self._turn.apply(query))
+        return nearest_rows(self._packed, self._turn.apply(query), self._count)
 
 
-def nearest_rows(index: Any, query: FloatArray) -> npt.NDArray[np.int64]:
-    """The rows of a FAISS index that may be the nearest to `query`, float32 (1, D); in no order.
+def nearest_rows(index: Any, query: FloatArray, count: int) -> npt.NDArray[np.int64]:
+    """Fewer than `count` rows of a FAISS index that may be nearest to `query`, float32 (1, D); in no order.
 
     Of rows that are equally far away at the end of the list none is taken: which of them would come first
     depends on where they stand.
     """
-    wanted = min(index.ntotal, CANDIDATES + 1)
+    wanted = min(index.ntotal, count)
     nearness, rows = (found[0] for found in index.search(query, wanted))
-    return np.asarray(rows if wanted <= CANDIDATES else rows[nearness > nearness[-1]], np.int64)
+    return np.asarray(rows if wanted < count else rows[nearness > nearness[-1]], np.int64)
 
 
 def _code_book(part: int) -> FloatArray:

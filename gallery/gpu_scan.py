@@ -13,6 +13,8 @@ import numpy.typing as npt
 from gallery.code_scan import nearest_rows
 from pipeline.types import FloatArray
 
+_CANDIDATES = 1024
+
 
 class GpuScan:
     """As :class:`gallery.code_scan.CodeScan`, by inner products on the first GPU.
@@ -46,4 +48,4 @@ class GpuScan:
 
     def candidates(self, query: FloatArray) -> npt.NDArray[np.int64]:
         """Rows that may be the most similar to `query`, float32 (1, D); in no order."""
-        return nearest_rows(self._index, query)
+        return nearest_rows(self._index, query, _CANDIDATES)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery.code_scan import CANDIDATES
+from gallery.code_scan import CANDIDATE_VALUES
 from gallery.exact import ExactIndex
 from gallery.index import EXACT_VALUES, FaissIndex
 from gallery.records import Delta, Snapshot
@@ -134,12 +134,12 @@ def test_a_large_gallery_finds_whom_comparing_everybody_finds(dim: int) -> None:
 
 
 def test_a_large_gallery_answers_the_same_however_it_came_to_be() -> None:
-    gallery = random_snapshot(3 * CANDIDATES, 64)
+    gallery = random_snapshot(3 * CANDIDATE_VALUES // 512, 512)
     one = FaissIndex(gallery, exact_values=0)
     order = np.random.default_rng(3).permutation(len(gallery.template_ids))
     none = Snapshot(KEY, 0, np.empty(0, np.int64), (), np.empty((0, 0), np.float32))
     other = FaissIndex(none, exact_values=0)
-    passing = random_snapshot(500, 64, seed=4)
+    passing = random_snapshot(500, 512, seed=4)
     gone = passing.template_ids + 10**6
     nothing = np.empty(0, np.int64)
     owners = np.array(gallery.subject_ids, np.object_)
