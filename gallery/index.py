@@ -47,9 +47,9 @@ class FaissIndex:
     the candidates of that scan are compared; similarities are the same to the bit. Which of the two
     happens, and who is a candidate, depends on the templates that are there and not on how they came.
 
-    Every search hands FAISS exactly one query: it switches kernels with their number, and then the
-    last bits of a similarity would depend on who else was searched for. Not safe for searches while
-    another thread calls :meth:`apply`.
+    Every search hands FAISS exactly one query, on one thread: it switches kernels with their numbers, and
+    then the last bits of a similarity would depend on who else was searched for, or on the machine. Not
+    safe for searches while another thread calls :meth:`apply`.
 
     Args:
         snapshot: The templates to begin with; :meth:`apply` goes on from its epoch.
@@ -82,6 +82,7 @@ class FaissIndex:
         check_probe(probe, self._key)
         if not len(self):
             return []
+        _use_one_thread()
         query = np.ascontiguousarray(probe.vector[None])
         total, nearest = self._candidates(query) if self._is_large else (len(self), self._flat.search)
         wanted = min(total, max(_FIRST_TEMPLATES, 4 * count))
@@ -154,6 +155,13 @@ class FaissIndex:
             return similarities, rows[places]
 
         return len(rows), nearest
+
+
+def _use_one_thread() -> None:
+    """OpenMP's setting belongs to the thread that asks, hence before every search."""
+    import faiss
+
+    faiss.omp_set_num_threads(1)
 
 
 def _settled(ranked: list[Match], count: int, worst: float) -> bool:

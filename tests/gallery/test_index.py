@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -167,3 +168,17 @@ def test_a_gallery_that_shrinks_is_compared_as_a_whole_again() -> None:
     for row in random_snapshot(20, 64, seed=5).vectors:
         probe = Embedding(row, KEY)
         assert index.search(probe, 50) == FaissIndex(rest).search(probe, 50)
+
+
+@pytest.mark.parametrize("exact_values", [EXACT_VALUES, 0])
+def test_similarities_do_not_depend_on_the_threads_of_the_machine(exact_values: int) -> None:
+    """FAISS sums in another order where it has several threads and many templates."""
+    index = FaissIndex(random_snapshot(10_000, 256), exact_values)
+    probes = [Embedding(row, KEY) for row in random_snapshot(20, 256, seed=6).vectors]
+    before = faiss.omp_get_max_threads()
+    found = []
+    for threads in (1, 4):
+        faiss.omp_set_num_threads(threads)
+        found.append([index.search(probe, 500) for probe in probes])
+    faiss.omp_set_num_threads(before)
+    assert found[0] == found[1]
