@@ -54,7 +54,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     train.add_argument("--start", type=Path, metavar="FILE", help="go on from these weights")
     train.add_argument("--out", type=Path, required=True, help="folder for the weights, card and checkpoint")
-    train.add_argument("--name", default="pinwatch-detector")
+    train.add_argument("--name", default="detector", help="of the card; one that ships must have its own")
     train.add_argument("--licence", default=LICENCE, help="what the card says of it")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     train.add_argument("--readers", type=int, default=0, help="processes that make scenes")

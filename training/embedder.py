@@ -50,7 +50,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="teachers do not look at the mirror images of made faces: half the time a face",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights, card and checkpoint")
-    parser.add_argument("--name", default="pinwatch-face")
+    parser.add_argument("--name", default="embedder", help="of the card; one that ships must have its own")
     parser.add_argument("--licence", default=LICENCE, help="what the card says of it")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--readers", type=int, default=0, help="processes that prepare views")

@@ -79,7 +79,7 @@ class Catalogue:
         Raises:
             ConfigError: a card has an unknown key or a wrong value, or two cards share kind and name.
         """
-        cards = [(card, "configs/models.yaml") for card in bundled_cards()]
+        cards = [(card, "what comes with the program") for card in bundled_cards()]
         for folder in folders:
             paths = sorted(folder.glob(f"*{CARD_SUFFIX}")) if folder.is_dir() else []
             cards += [(read_card(path), str(path)) for path in paths]

@@ -60,7 +60,7 @@ def test_a_detector_is_trained_on_what_two_teachers_say(
     assert sum(len(photo.boxes) for photo in labelled) >= len(labelled) - 1
     train = ["train", "--labels", str(labels), "--out", str(tmp_path), "--scenes", "8", "--batch", "4"]
     assert detector.main(train) == 0
-    model = Catalogue.load([tmp_path]).open("pinwatch-detector", ModelKind.DETECTOR)
+    model = Catalogue.load([tmp_path]).open("detector", ModelKind.DETECTOR)
     trained = load_detector(model, size_px=320, min_score=0.9)
     assert trained.detect([labelled[0].image_bgr()]) == [[]]
     assert detector.main(["label", *command, "--out", str(labels), "--teacher", "yunet"]) != 0

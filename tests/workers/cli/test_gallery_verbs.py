@@ -25,7 +25,7 @@ class SmallWorld(Context):
 
     def __init__(self, data: Path, key: TemplateKey) -> None:
         super().__init__({})
-        self.override(data=data)
+        self.override(data=data, purifier="none")
         self._fake_key = key
 
     def vision(self) -> Vision:
