@@ -90,7 +90,7 @@ def test_with_a_purifier_evidence_is_measured(program: Callable[..., Program]) -
 
 
 def test_without_a_purifier_nothing_changes(program: Callable[..., Program]) -> None:
-    context = program()
+    context = program(purifier="none")
     assert context.with_evidence(context.embedder()) is context.embedder()
     assert context.loaded == ["none"]
 
@@ -111,7 +111,7 @@ def test_insisting_on_it_needs_a_purifier(program: Callable[..., Program]) -> No
 
 def test_the_card_has_the_threshold_and_the_settings_override_it(program: Callable[..., Program]) -> None:
     assert program(purifier="pin").thresholds().evidence == 0.42
-    assert program().thresholds().evidence is None
+    assert program(purifier="none").thresholds().evidence is None
     own = program(purifier="pin", decision={"evidence": 0.3}).thresholds()
     assert (own.evidence, own.match, own.origin) == (0.3, 0.5, "card")
     both = program(purifier="pin", decision={"match": 0.6}).thresholds()
