@@ -71,20 +71,32 @@ class CodeScan:
 
 
 def nearest_rows(index: Any, query: FloatArray, count: int) -> npt.NDArray[np.int64]:
-    """Fewer than `count` rows of a FAISS index that may be nearest to `query`, float32 (1, D); in no order.
+    """At most `count` rows of a FAISS index that may be nearest to `query`, float32 (1, D); in no order.
 
-    Of rows that are equally far away at the end of the list none is taken: which of them would come first
-    depends on where they stand.
+    Of rows that are equally far away at the end of the list none is taken, unless there are no others:
+    which of them would come first depends on where they stand.
     """
     wanted = min(index.ntotal, count)
     nearness, rows = (found[0] for found in index.search(query, wanted))
-    return np.asarray(rows if wanted < count else rows[nearness > nearness[-1]], np.int64)
+    nearer = nearness > nearness[-1]
+    return np.asarray(rows if wanted < count or not nearer.any() else rows[nearer], np.int64)
+
+
+def use_one_thread() -> None:
+    """For FAISS, from here on: with several it sums in another order, and machines have different numbers.
+
+    OpenMP's setting belongs to the thread that asks.
+    """
+    import faiss
+
+    faiss.omp_set_num_threads(1)
 
 
 def _code_book(part: int) -> FloatArray:
     """float32 (16, part): what a normal distribution in so many dimensions is best rounded to (k-means)."""
     import faiss
 
+    use_one_thread()
     samples = np.random.default_rng(_SEED).standard_normal((_SAMPLES, part), np.float32)
     means = faiss.Kmeans(part, _LEVELS, seed=_SEED)
     means.train(samples)

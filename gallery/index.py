@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from gallery.code_scan import CodeScan
+from gallery.code_scan import CodeScan, use_one_thread
 from gallery.ranking import check_delta, check_probe, rank_subjects
 from gallery.records import Delta, Snapshot
 from pipeline.types import Embedding, FloatArray, Match, TemplateKey
@@ -82,7 +82,7 @@ class FaissIndex:
         check_probe(probe, self._key)
         if not len(self):
             return []
-        _use_one_thread()
+        use_one_thread()
         query = np.ascontiguousarray(probe.vector[None])
         total, nearest = self._candidates(query) if self._is_large else (len(self), self._flat.search)
         wanted = min(total, max(_FIRST_TEMPLATES, 4 * count))
@@ -155,13 +155,6 @@ class FaissIndex:
             return similarities, rows[places]
 
         return len(rows), nearest
-
-
-def _use_one_thread() -> None:
-    """OpenMP's setting belongs to the thread that asks, hence before every search."""
-    import faiss
-
-    faiss.omp_set_num_threads(1)
 
 
 def _settled(ranked: list[Match], count: int, worst: float) -> bool:

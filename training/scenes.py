@@ -118,14 +118,14 @@ class SceneMaker:
         """Something in front of a part of some faces."""
         uncovered = [number for number in range(len(canvas.boxes)) if random.random() >= _COVERED_SHARE]
         for box in (box for number, box in enumerate(canvas.boxes) if number not in uncovered):
+            canvas.ignored.append(box)
             x0, y0, x1, y1 = (int(each) for each in _cut(_in_front_of(box, random), _WHOLE))
             if x1 - x0 < 2 or y1 - y0 < 2:
                 continue
             thing = self._without_faces(x1 - x0, y1 - y0, random)
             weight = _outline(x1 - x0, y1 - y0, random)
             under = canvas.image[y0:y1, x0:x1]
-            under[:] = np.rint(under * (1 - weight) + thing * weight).astype(np.uint8)
-            canvas.ignored.append(box)
+            under[:] = _blended(under, thing, weight)
         canvas.boxes = [canvas.boxes[number] for number in uncovered]
         canvas.landmarks = [canvas.landmarks[number] for number in uncovered]
 
@@ -149,7 +149,7 @@ class SceneMaker:
         cv2.ellipse(mask, (centre.tolist(), (2 * axes).tolist(), 0.0), 1.0, -1)
         weight = cv2.warpAffine(mask, matrix, whole)[..., None]
         pasted = cv2.warpAffine(image, matrix, whole)
-        canvas.image[:] = np.rint(canvas.image * (1 - weight) + pasted * weight).astype(np.uint8)
+        canvas.image[:] = _blended(canvas.image, np.asarray(pasted, np.uint8), weight)
         _add_labels(canvas, photo, matrix, (0, 0, *whole))
 
 
@@ -210,6 +210,11 @@ def _outline(width: int, height: int, random: np.random.Generator) -> FloatArray
         centre, axes = (width / 2, height / 2), (width * 1.1, height * 1.1)
         cv2.ellipse(mask, (centre, axes, 0.0), 1.0, -1)
     return np.asarray(mask[..., None], np.float32)
+
+
+def _blended(under: ByteArray, over: ByteArray, weight: np.ndarray) -> ByteArray:
+    """`over` where the weight (H, W, 1) is 1, `under` where it is 0."""
+    return np.asarray(np.rint(under * (1 - weight) + over * weight), np.uint8)
 
 
 def _tiles(count: int, random: np.random.Generator) -> Iterator[tuple[int, int, int, int]]:
@@ -328,7 +333,7 @@ def erased(photo: LabelledPhoto, image: ByteArray) -> ByteArray:
     painted = cv2.inpaint(reduced, covered, 3, cv2.INPAINT_TELEA)
     smooth = cv2.resize(painted, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     weight = cv2.GaussianBlur(mask, (0, 0), 2).astype(np.float32)[..., None] / 255
-    return np.asarray(np.rint(image * (1 - weight) + smooth * weight), np.uint8)
+    return _blended(image, np.asarray(smooth, np.uint8), weight)
 
 
 def _abstract(random: np.random.Generator) -> ByteArray:

@@ -116,9 +116,9 @@ class Context:
 
         return Catalogue.load(self.settings.model_folders)
 
-    def model_names(self) -> set[str]:
-        """The cards that the settings name."""
-        return {self.settings.detector.name, self.settings.embedder.name, self.settings.purifier}
+    def model_names(self) -> tuple[str, str, str]:
+        """The cards that the settings name: detector, embedder, purifier."""
+        return self.settings.detector.name, self.settings.embedder.name, self.settings.purifier
 
     def detector(self) -> Detector:
         """A detector for video. Every call makes a new one: a detector serves one thread."""

@@ -182,3 +182,12 @@ def test_similarities_do_not_depend_on_the_threads_of_the_machine(exact_values: 
         found.append([index.search(probe, 500) for probe in probes])
     faiss.omp_set_num_threads(before)
     assert found[0] == found[1]
+
+
+def test_more_equal_templates_than_candidates_are_still_found() -> None:
+    alike = random_snapshot(1, 512).vectors.repeat(CANDIDATE_VALUES // 512 + 50, axis=0)
+    ids = np.arange(1, len(alike) + 1, dtype=np.int64)
+    index = FaissIndex(Snapshot(KEY, 1, ids, ("a",) * len(alike), alike), exact_values=0)
+    (match,) = index.search(Embedding(alike[0], KEY), 3)
+    assert match.subject_id == "a"
+    assert match.similarity == pytest.approx(1.0, abs=1e-6)
