@@ -24,14 +24,13 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from bench.errors import in_one_line
+from bench.stubs import DETECTOR_ID, KEY, StubEmbedder, noise_crops
 from pipeline.types import (
-    ByteArray,
     Embedding,
     FaceCrop,
     Match,
     Revision,
     Sighting,
-    TemplateKey,
     Thresholds,
     TrackEnded,
     TrackKey,
@@ -47,8 +46,7 @@ from workers.loop import run
 from workers.steps import EmbedStep, MatchStep
 
 RATE_HZ = 100.0
-_BATCH, _POOL, _ROUNDS = 64, 64, 3
-_KEY = TemplateKey("stub@00000000", "none")
+_BATCH, _ROUNDS = 64, 3
 _WARM_S = 3.0
 
 Item = TypeVar("Item")
@@ -223,19 +221,10 @@ def throughput(
     return Throughput(len(crops) / into_s, len(crops) / max(out_s, 1e-9))
 
 
-class _StubEmbedder:
-    """Takes no time."""
-
-    key, dim = _KEY, 2
-
-    def embed(self, crops_rgb: Sequence[ByteArray]) -> list[Embedding]:
-        return [Embedding(np.array([1, 0], np.float32), _KEY) for _ in crops_rgb]
-
-
 class _StubGallery:
     """Nobody is enrolled."""
 
-    key, gallery_epoch, thresholds = _KEY, 0, Thresholds(match=0.5, margin=0.1)
+    key, gallery_epoch, thresholds = KEY, 0, Thresholds(match=0.5, margin=0.1)
 
     @property
     def index(self) -> _StubGallery:
@@ -251,7 +240,7 @@ class _StubGallery:
 def latencies_ms(bus: Bus, seconds: float) -> list[float]:
     """From a crop to the decision that it is the end of, one crop a track, at :data:`RATE_HZ`."""
     results = bus.consumer("results", [Topic.SIGHTINGS])
-    steps = (EmbedStep(_StubEmbedder(), 8), MatchStep(_StubGallery(), "bench", _KEY))
+    steps = (EmbedStep(StubEmbedder(), 8), MatchStep(_StubGallery(), "bench", KEY))
     stop = threading.Event()
     threads = [threading.Thread(target=run, args=(bus, step, stop), daemon=True) for step in steps]
     for step in steps:
@@ -290,17 +279,12 @@ def _feed(bus: Bus, count: int, sent_s: dict[int, float]) -> None:
 
 
 def _crops(count: int) -> Iterator[FaceCrop]:
-    """Noise, which nothing can shrink; a track each."""
-    chance = np.random.default_rng(0)
-    pool = [chance.integers(0, 256, (112, 112, 3), np.uint8) for _ in range(_POOL)]
-    box = np.array([0, 0, 50, 60], np.float32)
-    for track in range(count):
-        key = TrackKey("cam", 1, track)
-        yield FaceCrop(key, 0, 0, None, box, 0.9, 0.5, "stub@00000000", pool[track % _POOL])
+    """A track each."""
+    return noise_crops(TrackKey("cam", 1, track) for track in range(count))
 
 
 def _end(track: int) -> TrackEnded:
-    return TrackEnded(TrackKey("cam", 1, track), 0, 0, None, 1, 1, {}, "stub@00000000")
+    return TrackEnded(TrackKey("cam", 1, track), 0, 0, None, 1, 1, {}, DETECTOR_ID)
 
 
 @contextmanager

@@ -19,13 +19,14 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 
 from bench.errors import in_one_line
+from bench.memory import resident_mib
+from bench.pipeline import timed
 from gallery.index import EXACT_VALUES, FaissIndex
 from gallery.records import Delta, Snapshot
 from pipeline.types import Embedding, FloatArray, TemplateKey
@@ -92,13 +93,7 @@ def recall(index: FaissIndex, probes: Probes) -> float:
 def searches_ms(index: FaissIndex, vectors: FloatArray) -> list[float]:
     """Milliseconds of each."""
     index.search(Embedding(vectors[0], _KEY), 2)
-    return [_seconds(lambda v=vector: index.search(Embedding(v, _KEY), 2)) * 1e3 for vector in vectors]  # type: ignore[misc]
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+    return [timed(lambda v=vector: index.search(Embedding(v, _KEY), 2)) * 1e3 for vector in vectors]  # type: ignore[misc]
 
 
 def _subject(row: int) -> str:
@@ -113,17 +108,13 @@ def changes_ms(index: FaissIndex, vectors: FloatArray) -> tuple[float, float]:
     for number, vector in enumerate(vectors[:5]):
         epoch, template = index.gallery_epoch, 1 << 40 | number
         added = Delta(_KEY, epoch, epoch + 1, np.array([template]), ("new",), vector[None], none)
-        enrolling.append(_seconds(lambda change=added: index.apply(change)) * 1e3)  # type: ignore[misc]
+        enrolling.append(timed(lambda change=added: index.apply(change)) * 1e3)  # type: ignore[misc]
         (match,) = index.search(Embedding(vector, _KEY), 1)
         if match.subject_id != "new":
             raise RuntimeError("who was just enrolled is not found")
         removed = Delta(_KEY, epoch + 1, epoch + 2, none, (), nobody, np.array([template]))
-        removing.append(_seconds(lambda change=removed: index.apply(change)) * 1e3)  # type: ignore[misc]
+        removing.append(timed(lambda change=removed: index.apply(change)) * 1e3)  # type: ignore[misc]
     return max(enrolling), statistics.median(removing)
-
-
-def _resident_mib() -> float:
-    return float(psutil.Process().memory_info().rss) / 2**20
 
 
 def measure(count: int, dim: int, probes: int) -> str:
@@ -133,11 +124,11 @@ def measure(count: int, dim: int, probes: int) -> str:
     snapshot = Snapshot(_KEY, 1, np.arange(count), tuple(map(_subject, range(count))), vectors)
     enrolled = with_nearest(probes_of_enrolled(vectors, probes, random), vectors)
     strangers = with_nearest(templates(probes, dim, random), vectors)
-    before = _resident_mib()
+    before = resident_mib()
     begun = time.perf_counter()
     index = FaissIndex(snapshot)
     built_s = time.perf_counter() - begun
-    beside = _resident_mib() - before - vectors.nbytes / 2**20
+    beside = resident_mib() - before - vectors.nbytes / 2**20
     spent = searches_ms(index, np.concatenate([enrolled.vectors, strangers.vectors]))
     found, found_strangers = recall(index, enrolled), recall(index, strangers)
     enroll_ms, remove_ms = changes_ms(index, strangers.vectors)

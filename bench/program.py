@@ -23,6 +23,11 @@ def add_cards(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{option}", metavar="CARD", help="default what ships with the program")
 
 
+def models_folder(assets: Path = ASSETS) -> Path:
+    """Where model files are: the environment's folder, else that of the assets."""
+    return Path(os.environ.get("PINWATCH_MODELS", assets / "models"))
+
+
 @contextmanager
 def program(options: argparse.Namespace, assets: Path = ASSETS) -> Iterator[Context]:
     """The program with an empty data folder; `options` as :func:`add_cards` has them."""
@@ -31,8 +36,7 @@ def program(options: argparse.Namespace, assets: Path = ASSETS) -> Iterator[Cont
         tempfile.TemporaryDirectory(prefix="pinwatch-bench-") as data,
         closing(Context()) as context,
     ):
-        models = Path(os.environ.get("PINWATCH_MODELS", assets / "models"))
-        context.override(data=Path(data), models=models, **chosen)
+        context.override(data=Path(data), models=models_folder(assets), **chosen)
         yield context
 
 

@@ -16,14 +16,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from bench.errors import in_one_line
-from pipeline.types import ByteArray, Embedding, FaceCrop, TemplateKey, TrackKey
+from bench.stubs import StubEmbedder, noise_crops
+from pipeline.types import TrackKey
 from workers.bus.base import Consumer, Topic
 from workers.bus.kafka.bus import KafkaBus
 from workers.bus.kafka.lane import Lane
@@ -35,25 +34,14 @@ from workers.steps import EmbedStep
 
 PARTITIONS = 16
 BATCH, BATCH_S = 8, 0.1
-_KEY = TemplateKey("stub@00000000", "none")
-_POOL, _SENT_AT_ONCE = 32, 64
+_SENT_AT_ONCE = 64
 _GATHERING_S, _WARM_S = 15.0, 4.0
 _MARGIN = 1.6
 
 
-class SlowStub:
-    """Takes :data:`BATCH_S` a batch, and no processor."""
-
-    key, dim = _KEY, 2
-
-    def embed(self, crops_rgb: Sequence[ByteArray]) -> list[Embedding]:
-        time.sleep(BATCH_S)
-        return [Embedding(np.array([1, 0], np.float32), _KEY) for _ in crops_rgb]
-
-
 def work(servers: str, prefix: str) -> None:
-    """Be one of the embedders until told to stop."""
-    run(_bus(servers, prefix), EmbedStep(SlowStub(), BATCH), threading.Event())
+    """Be one of the embedders until killed."""
+    run(_bus(servers, prefix), EmbedStep(StubEmbedder(BATCH_S), BATCH), threading.Event())
 
 
 def _bus(servers: str, prefix: str) -> KafkaBus:
@@ -77,9 +65,7 @@ def rate(servers: str, workers: int, seconds: float) -> float:
             opened.enter_context(_running(servers, prefix))
         time.sleep(_GATHERING_S)  # until the group has shared the partitions
         wanted = int(workers * BATCH / BATCH_S * (seconds + _WARM_S) * _MARGIN)
-        feeder = threading.Thread(target=_feed, args=(bus, wanted), daemon=True)
-        feeder.start()
-        feeder.join()
+        _feed(bus, wanted)
         _count(results, _WARM_S)
         counted = _count(results, seconds)
     with TopicAdmin(_options(servers, prefix)) as admin:
@@ -99,14 +85,10 @@ def _running(servers: str, prefix: str) -> Iterator[None]:
 
 
 def _feed(bus: KafkaBus, count: int) -> None:
-    chance = np.random.default_rng(0)
-    pool = [chance.integers(0, 256, (112, 112, 3), np.uint8) for _ in range(_POOL)]
-    box = np.array([0, 0, 50, 60], np.float32)
+    # A camera each: partitions then get the same number of crops, nearly.
+    keys = (TrackKey(f"cam{number}", 1, 0) for number in range(count))
     with closing(bus.producer()) as producer:
-        for number in range(count):
-            # A camera each: partitions then get the same number of crops, nearly.
-            key = TrackKey(f"cam{number}", 1, 0)
-            crop = FaceCrop(key, 0, 0, None, box, 0.9, 0.5, "stub@00000000", pool[number % _POOL])
+        for number, crop in enumerate(noise_crops(keys)):
             producer.send(Topic.FACES, encode(crop))
             if number % _SENT_AT_ONCE == 0:
                 producer.flush()

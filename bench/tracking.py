@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from bench.errors import in_one_line
-from bench.program import ASSETS
+from bench.program import ASSETS, models_folder
 from bench.truth import FOUND_IOU, Truth, interpolated, load_truth, score_detections, score_tracks
 from pipeline.detect.candidates import pairwise_iou
 from pipeline.detect.load import load_detector
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     cv2.setNumThreads(options.threads)
-    model = Catalogue.load([ASSETS / "models"]).open(options.detector, ModelKind.DETECTOR)
+    model = Catalogue.load([models_folder()]).open(options.detector, ModelKind.DETECTOR)
     labelled = load_truth(options.truth)
     frames = frames_of(options.clip)
     people = {face.person for faces in labelled.values() for face in faces}
