@@ -209,9 +209,9 @@ def throughput(
     way: Callable[[KafkaOptions], Way], options: KafkaOptions, crops: Sequence[FaceCrop]
 ) -> Throughput:
     """Of one way, on topics of its own."""
+    made = way(options)
     with TopicAdmin(options) as admin:
         admin.create(Lane(options.prefix))
-    made = way(options)
     begun = time.perf_counter()
     made.produce(crops)
     into_s = time.perf_counter() - begun
@@ -306,10 +306,11 @@ def _print_throughput(servers: str, count: int) -> None:
         for name, way in ways.items():
             options = KafkaOptions(servers=servers, prefix=f"bench{number}{name}.", partitions=4)
             try:
-                found.setdefault(name, []).append(throughput(way, options, crops))
+                rates = throughput(way, options, crops)
             except ModuleNotFoundError:
                 continue
-    best = {name: max(rates, key=lambda each: each.both) for name, rates in found.items()}
+            found.setdefault(name, []).append(rates)
+    best = {name: max(several, key=lambda each: each.both) for name, several in found.items()}
     for name, rate in best.items():
         share = rate.both / best["Bare"].both
         sys.stdout.write(
