@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	&& command -v "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean install
+.PHONY: help demo test lint bench soak clean install
 
 help:  ## show this list
 	@echo "Pinwatch: names the people in live and recorded video."; echo
@@ -34,6 +34,9 @@ bench: $(STAMP)  ## measure identification, speed and memory (needs the assets)
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.identify
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.pipeline
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.memory
+
+soak: $(STAMP)  ## kill every worker and the broker fifty times over (about an hour; needs the assets)
+	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m tests.kafka.chaos --rounds 50
 
 clean:  ## remove the environment and what tools left behind (keeps pinwatch-data/)
 	rm -rf $(VENV) build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

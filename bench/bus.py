@@ -5,49 +5,35 @@
 Without --servers it starts a broker of its own (Java and Maven must be there). Prints, from one run:
 crops a second from a reader's hands into a worker's, through codec and bus, and the same bytes through
 kafka-python alone, and through confluent-kafka where it is installed; then the time from a crop to its
-decision at 100 crops a second, on Kafka and in memory, through both steps with a stub for the networks.
+decision at 100 crops a second (``bench.bus_latency``).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import numpy as np
-
+from bench.broker import servers_of
+from bench.bus_latency import print_latencies
 from bench.errors import in_one_line
-from bench.stubs import DETECTOR_ID, KEY, StubEmbedder, noise_crops
+from bench.stubs import noise_crops
 from pipeline.types import (
-    Embedding,
     FaceCrop,
-    Match,
-    Revision,
-    Sighting,
-    Thresholds,
-    TrackEnded,
     TrackKey,
 )
-from workers.bus.base import Bus, Topic
+from workers.bus.base import Topic
 from workers.bus.kafka.bus import KafkaBus
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.options import KafkaOptions
 from workers.bus.kafka.topics import TopicAdmin
-from workers.bus.memory import MemoryBus
 from workers.codec import decode, encode
-from workers.loop import run
-from workers.steps import EmbedStep, MatchStep
 
-RATE_HZ = 100.0
 _BATCH, _ROUNDS = 64, 3
-_WARM_S = 3.0
 
 Item = TypeVar("Item")
 
@@ -221,81 +207,9 @@ def throughput(
     return Throughput(len(crops) / into_s, len(crops) / max(out_s, 1e-9))
 
 
-class _StubGallery:
-    """Nobody is enrolled."""
-
-    key, gallery_epoch, thresholds = KEY, 0, Thresholds(match=0.5, margin=0.1)
-
-    @property
-    def index(self) -> _StubGallery:
-        return self
-
-    def refresh(self) -> None:
-        return None
-
-    def search(self, probe: Embedding, count: int) -> list[Match]:
-        return []
-
-
-def latencies_ms(bus: Bus, seconds: float) -> list[float]:
-    """From a crop to the decision that it is the end of, one crop a track, at :data:`RATE_HZ`."""
-    results = bus.consumer("results", [Topic.SIGHTINGS])
-    steps = (EmbedStep(StubEmbedder(), 8), MatchStep(_StubGallery(), "bench", KEY))
-    stop = threading.Event()
-    threads = [threading.Thread(target=run, args=(bus, step, stop), daemon=True) for step in steps]
-    for step in steps:
-        bus.consumer(step.name, step.inputs).close()
-    for thread in threads:
-        thread.start()
-    count = int((seconds + _WARM_S) * RATE_HZ)
-    sent_s: dict[int, float] = {}
-    feeder = threading.Thread(target=_feed, args=(bus, count, sent_s), daemon=True)
-    feeder.start()
-    taken: list[float] = []
-    while len(taken) < count:
-        received = results.poll(_BATCH, 1.0)
-        now_s = time.perf_counter()
-        for item in received:
-            sighting = decode(item.encoded)
-            if isinstance(sighting, Sighting) and sighting.revision is Revision.END:
-                taken.append((now_s - sent_s[sighting.track_id]) * 1000)
-        results.commit({item.partition: item.offset + 1 for item in received})
-    stop.set()
-    for thread in threads:
-        thread.join()
-    results.close()
-    return taken[int(_WARM_S * RATE_HZ) :]
-
-
-def _feed(bus: Bus, count: int, sent_s: dict[int, float]) -> None:
-    begun = time.perf_counter()
-    with closing(bus.producer()) as producer:
-        for track, crop in enumerate(_crops(count)):
-            time.sleep(max(0.0, begun + track / RATE_HZ - time.perf_counter()))
-            sent_s[track] = time.perf_counter()
-            producer.send(Topic.FACES, encode(crop))
-            producer.send(Topic.FACES, encode(_end(track)))
-            producer.flush()
-
-
 def _crops(count: int) -> Iterator[FaceCrop]:
     """A track each."""
     return noise_crops(TrackKey("cam", 1, track) for track in range(count))
-
-
-def _end(track: int) -> TrackEnded:
-    return TrackEnded(TrackKey("cam", 1, track), 0, 0, None, 1, 1, {}, DETECTOR_ID)
-
-
-@contextmanager
-def _servers(named: str | None) -> Iterator[str]:
-    if named:
-        yield named
-        return
-    from tests.kafka.broker import running
-
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "broker") as broker:
-        yield broker.servers
 
 
 def _print_throughput(servers: str, count: int) -> None:
@@ -319,22 +233,6 @@ def _print_throughput(servers: str, count: int) -> None:
         )
 
 
-def _print_latency(servers: str, seconds: float) -> None:
-    options = KafkaOptions(servers=servers, prefix="latency.", partitions=4)
-    with TopicAdmin(options) as admin:
-        admin.create(Lane(options.prefix))
-    found = {
-        "memory": np.percentile(latencies_ms(MemoryBus(), seconds), (50, 99)),
-        "Kafka": np.percentile(latencies_ms(KafkaBus(options, Lane(options.prefix)), seconds), (50, 99)),
-    }
-    for name, (p50, p99) in found.items():
-        sys.stdout.write(
-            f"{name}: crop to decision p50 {p50:.1f} ms, p99 {p99:.1f} ms at {RATE_HZ:.0f} crops/s\n"
-        )
-    added = found["Kafka"] - found["memory"]
-    sys.stdout.write(f"Kafka adds p50 {added[0]:.1f} ms, p99 {added[1]:.1f} ms\n")
-
-
 @in_one_line
 def main() -> None:
     """Print both."""
@@ -343,9 +241,9 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=3000)
     parser.add_argument("--seconds", type=float, default=20.0)
     given = parser.parse_args()
-    with _servers(given.servers) as servers:
+    with servers_of(given.servers) as servers:
         _print_throughput(servers, given.crops)
-        _print_latency(servers, given.seconds)
+        print_latencies(servers, given.seconds)
 
 
 if __name__ == "__main__":

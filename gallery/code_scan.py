@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from pipeline.types import FloatArray
 
-CANDIDATE_VALUES = 1 << 20
-"""Numbers in all candidates together: 4,096 of 256."""
+CANDIDATE_VALUES = 3 << 18
+"""Numbers in all candidates together: 3,072 of 256."""
 
 _PARTS = 64
 _LEVELS = 16

@@ -21,7 +21,13 @@ from pathlib import Path
 
 POM = Path(__file__).with_name("pom.xml")
 _START_S = 60.0
-_JAVA = ("java", "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+_JAVA = (
+    "java",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # it lives for minutes: compiling well would take most of them
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
 
 
 def jars_folder() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from pipeline.errors import ConfigError, UsageError
 from tests.contracts.bus import BusContract, message, put, take, texts
 from workers.bus.base import BusError, Topic
+from workers.bus.kafka.browse import Browser
 from workers.bus.kafka.bus import KafkaBus
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.options import KafkaOptions, SecurityOptions
@@ -53,6 +55,23 @@ def test_a_busy_member_stays_in_the_group_and_keeps_its_place(bus: KafkaBus) -> 
     for _ in range(20):
         consumer.keep_alive()
     assert texts(take(consumer, 4)) == ["2", "3", "4", "5"]
+    consumer.close()
+
+
+def test_a_rebalance_that_polls_left_unfinished_is_finished(bus: KafkaBus, options: KafkaOptions) -> None:
+    lane = Lane(options.prefix)
+    consumer = bus.consumer("g", [Topic.FACES])
+    put(bus, *(message(str(number)) for number in range(3)))
+    received = take(consumer, 3)
+    # As if the topics had changed: the client joins again, and the polls of a busy member do not wait for it.
+    consumer._client._coordinator._assignment_snapshot = {lane.topic(Topic.FACES): set()}
+    for _ in range(50):
+        consumer.keep_alive()
+        time.sleep(0.02)
+    consumer.poll(1, 1.0)
+    consumer.commit({item.partition: item.offset + 1 for item in received})
+    with Browser(options, lane, "g") as browser:
+        assert sum(lag.messages for lag in browser.lags(Topic.FACES)) == 0
     consumer.close()
 
 

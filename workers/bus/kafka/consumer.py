@@ -19,12 +19,16 @@ from workers.bus.kafka.options import KafkaOptions
 log = structlog.get_logger(__name__)
 
 _BEATS_A_SESSION = 4
+_COMMIT_S = 0.1
+"""A commit is a write of the broker's own: one for every batch of a few crops costs it more than the crops."""
+_COMMIT_PATIENCE_MS = 5_000
 _LATER = (
     errors.CommitFailedError,
     errors.RetriableError,
     errors.IllegalGenerationError,
     errors.RebalanceInProgressError,
     errors.UnknownMemberIdError,
+    errors.KafkaTimeoutError,
 )
 
 
@@ -72,7 +76,9 @@ class LaneConsumer:
         self._servers, self._wait_s, self._idle_s = options.servers, options.max_wait_ms / 1000, idle_s
         self._lost: set[Partition] = set()
         self._early: list[Received] = []
-        self._heard_at_s = time.monotonic()
+        self._closed = False
+        self._heard_at_s = self._committed_at_s = time.monotonic()
+        self._done: dict[Partition, int] = {}
         self._client = consumer_client(
             options,
             lane.group(group),
@@ -89,7 +95,8 @@ class LaneConsumer:
             self._client.subscribe(list(self._topics), listener=_Moves(self._on_lost))
 
     def poll(self, max_messages: int, timeout_s: float) -> Sequence[Received]:
-        """See :class:`~workers.bus.base.Consumer`; waits a little for a batch to fill."""
+        """See :class:`~workers.bus.base.Consumer`; waits for a batch to fill where the options say so."""
+        self._commit_when_due()
         batch, self._early = self._early, []
         deadline = time.monotonic() + timeout_s
         while len(batch) < max_messages:
@@ -107,19 +114,33 @@ class LaneConsumer:
     def _fetch(self, count: int, timeout_s: float) -> list[Received]:
         with reaching(self._servers):
             records = self._client.poll(timeout_ms=int(timeout_s * 1000), max_records=count)
+            rejoin_if_stranded(self._client)
         return [received(self._topics[r.topic], r) for of_one in records.values() for r in of_one]
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """See :class:`~workers.bus.base.Consumer`; what cannot be committed now is with the next commit."""
+        """See :class:`~workers.bus.base.Consumer`; the broker is told ten times a second, and on closing.
+
+        What it was not told when this process dies, or the partition moves, is done again.
+        """
+        self._done |= {each: offset for each, offset in offsets.items() if each not in self._lost}
+        self._commit_when_due()
+
+    def _commit_when_due(self) -> None:
+        if self._done and time.monotonic() - self._committed_at_s >= _COMMIT_S:
+            self._commit()
+
+    def _commit(self) -> None:
+        """What cannot be committed now is with the next commit."""
         wanted = {
             TopicPartition(self._lane.topic(partition.topic), partition.number): OffsetAndMetadata(
                 offset, "", -1
             )
-            for partition, offset in offsets.items()
-            if partition not in self._lost
+            for partition, offset in self._done.items()
         }
+        self._committed_at_s = time.monotonic()
         try:
-            self._client.commit(wanted)
+            self._client.commit(wanted, timeout_ms=_COMMIT_PATIENCE_MS)
+            self._done = {}
         except _LATER as error:
             log.warning("offsets not committed; some messages may come again", error=str(error))
 
@@ -137,6 +158,9 @@ class LaneConsumer:
 
     def close(self) -> None:
         """See :class:`~workers.bus.base.Consumer`."""
+        if self._done and not self._closed:
+            self._commit()
+        self._closed = True
         self._client.close(autocommit=False)
 
     @property
@@ -147,7 +171,22 @@ class LaneConsumer:
     def _on_lost(self, partitions: Iterable[TopicPartition]) -> None:
         gone = {Partition(self._topics[each.topic], each.partition) for each in partitions}
         self._lost |= gone
+        self._done = {each: offset for each, offset in self._done.items() if each not in gone}
         self._early = [item for item in self._early if item.partition not in gone]
+
+
+def rejoin_if_stranded(client: Any) -> None:
+    """Have a client finish joining its group that would never do so by itself.
+
+    kafka-python 3.0.12 joins again when its picture of the topics has changed. If a poll ends meanwhile, the
+    join goes on in the background and makes that picture the current one, so that the next poll sees no
+    reason to join and never takes the result. The client then fetches on, but cannot commit and sends no
+    heartbeats, and after the session the group gives its partitions to others, who read the same messages.
+    """
+    coordinator = client._coordinator
+    if coordinator.rebalance_in_progress() and not coordinator.need_rejoin():
+        log.warning("finishing a rebalance that the client left unfinished")
+        coordinator.request_rejoin()
 
 
 class _Moves(ConsumerRebalanceListener):  # type: ignore[misc]
