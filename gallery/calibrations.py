@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from gallery.changes import Changed, nobody_told
 from gallery.database import Database
 from gallery.epochs import lock_epoch, raise_epoch
 from gallery.rows import key_of, key_values
@@ -46,9 +47,16 @@ class Calibration:
 class CalibrationStore:
     """Keeps calibrations; the newest one of a key counts."""
 
-    def __init__(self, database: Database, *, now_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+        on_change: Changed = nobody_told,
+    ) -> None:
         self._database = database
         self._now_ns = now_ns
+        self._on_change = on_change
 
     def save(
         self, key: TemplateKey, *, match: float, margin: float, fmr: float, report: Mapping[str, Any]
@@ -71,6 +79,7 @@ class CalibrationStore:
             saved = calibration_at(connection, key, epoch)
         if saved is None:
             raise AssertionError("a row that was just inserted was not found")
+        self._on_change("calibrate", [], epoch)
         return saved
 
     def current(self, key: TemplateKey) -> Calibration | None:

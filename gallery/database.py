@@ -161,7 +161,8 @@ def sqlite_engine(path: Path, *, busy_timeout_s: float) -> Engine:
         # writers that both read first could then never be serialised.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        # What is deleted is overwritten: erasing somebody must leave nothing in the file.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

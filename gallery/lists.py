@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping
 
 from gallery import list_rows as rows
+from gallery.changes import Changed, nobody_told
 from gallery.database import Database
 from gallery.epochs import lock_epoch, raise_epoch
 from gallery.names import clean_name
@@ -64,6 +65,7 @@ class WatchLists:
         database: Where they are kept.
         now_ns: Wall-clock time, nanoseconds since 1970 UTC.
         new_id: Makes list ids.
+        on_change: See :class:`gallery.store.GalleryStore`.
     """
 
     def __init__(
@@ -72,10 +74,12 @@ class WatchLists:
         *,
         now_ns: Callable[[], int] = time.time_ns,
         new_id: Callable[[], str] = random_id,
+        on_change: Changed = nobody_told,
     ) -> None:
         self._database = database
         self._now_ns = now_ns
         self._new_id = new_id
+        self._on_change = on_change
 
     def add(
         self,
@@ -107,8 +111,11 @@ class WatchLists:
         with self._database.write() as connection:
             lock_epoch(connection)
             values["list_id"] = self._id_of(connection, name)
-            rows.insert_list(connection, values, raise_epoch(connection))
-            return next(found for found in _lists(connection, None) if found.name == name)
+            epoch = raise_epoch(connection)
+            rows.insert_list(connection, values, epoch)
+            made = next(found for found in _lists(connection, None) if found.name == name)
+        self._on_change("change-list", [], epoch)
+        return made
 
     def lists(self, epoch: int | None = None) -> list[WatchList]:
         """All lists at `epoch` (``None``: now), the highest priority first."""
@@ -147,7 +154,8 @@ class WatchLists:
             epoch = raise_epoch(connection)
             until = None if expires_at is None else utc_text(expires_at)
             rows.set_member(connection, row["list_id"], subject.id, until, epoch)
-            return epoch
+        self._on_change("put-on-list", [subject.id], epoch)
+        return epoch
 
     def take_off(self, list_name: str, name_or_id: str) -> int:
         """Take a subject off a list. Returns the new epoch.
@@ -165,7 +173,8 @@ class WatchLists:
                 raise UsageError(f"{subject.name} is not on the watch list {list_name!r}")
             epoch = raise_epoch(connection)
             rows.remove_members(connection, member, epoch)
-            return epoch
+        self._on_change("take-off-list", [subject.id], epoch)
+        return epoch
 
     def expire(self, now: datetime) -> int:
         """End the memberships whose time, or whose list's time, has come. Returns how many.
@@ -176,9 +185,12 @@ class WatchLists:
         with self._database.write() as connection:
             lock_epoch(connection)
             count = rows.count_members(connection, over)
-            if count:
-                rows.remove_members(connection, over, raise_epoch(connection))
-            return count
+            if not count:
+                return 0
+            epoch = raise_epoch(connection)
+            rows.remove_members(connection, over, epoch)
+        self._on_change("expire-lists", [], epoch)
+        return count
 
     def _id_of(self, connection: Connection, name: str) -> str:
         known = (found.id for found in _lists(connection, None) if found.name == name)

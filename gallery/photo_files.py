@@ -59,6 +59,20 @@ class PhotoFiles:
             raise GalleryCorrupt(f"the photograph {path} is not what was enrolled; it is in your backups")
         return data
 
+    def delete(self, photo: PhotoRecord) -> None:
+        """Delete a photograph; nothing happens if it is gone.
+
+        Raises:
+            StorageError: it cannot be deleted.
+        """
+        path = self.path(photo)
+        try:
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                sync(path.parent)
+        except OSError as error:
+            raise StorageError(f"cannot delete the photograph {path}: {error.strerror}") from error
+
     def sweep(self, keep: Collection[str]) -> int:
         """Delete what a crash left: files whose checksum is not in `keep`. Returns how many.
 

@@ -58,19 +58,30 @@ def reembed(
     """
     if store.key() in (None, vision.embedder.key) and not force:
         return Reembedded(0, (), store.epoch())
+    pairs, broken = embedded_anew(store, store.templates(), vision, on_template)
+    if broken and not skip_broken:
+        raise GalleryCorrupt(_explain(list(broken.values())))
+    epoch = store.replace(pairs, drop=list(broken))
+    return Reembedded(len(pairs), tuple(broken.values()), epoch)
+
+
+def embedded_anew(
+    store: GalleryStore,
+    templates: Sequence[StoredTemplate],
+    vision: Vision,
+    on_template: Callable[[], None] = lambda: None,
+) -> tuple[list[tuple[StoredTemplate, NewTemplate]], dict[int, str]]:
+    """Each template and the one that takes its place; by their ids those that cannot be made, and why."""
     pairs: list[tuple[StoredTemplate, NewTemplate]] = []
     broken: dict[int, str] = {}
-    for batch in _batches(store.templates()):
+    for batch in _batches(templates):
         cuts = _cut_all(batch, store, vision, broken)
         embeddings = embed_photo_crops([cut.crop_rgb for _, cut in cuts], vision.embedder)
         for (old, cut), embedding in zip(cuts, embeddings, strict=True):
             pairs.append((old, NewTemplate(embedding, old.face, cut.quality.value, old.detector_id)))
         for _ in batch:
             on_template()
-    if broken and not skip_broken:
-        raise GalleryCorrupt(_explain(list(broken.values())))
-    epoch = store.replace(pairs, drop=list(broken))
-    return Reembedded(len(pairs), tuple(broken.values()), epoch)
+    return pairs, broken
 
 
 def _batches(templates: Sequence[StoredTemplate]) -> Iterator[list[StoredTemplate]]:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from gallery import subjects as people
 from gallery import templates as rows
 from gallery.calibrations import calibration_at
+from gallery.changes import Changed, nobody_told
 from gallery.database import Database
 from gallery.epochs import current_epoch, lock_epoch, raise_epoch
 from gallery.list_rows import thresholds_at
@@ -38,6 +39,7 @@ class GalleryStore:
         database: Where it is kept.
         now_ns: Wall-clock time, nanoseconds since 1970 UTC.
         new_id: Makes subject ids.
+        on_change: Told of every change when it is durable: what was done, to whom, and the epoch since.
     """
 
     def __init__(
@@ -46,11 +48,13 @@ class GalleryStore:
         *,
         now_ns: Callable[[], int] = time.time_ns,
         new_id: Callable[[], str] = random_id,
+        on_change: Changed = nobody_told,
     ) -> None:
         self.database = database
         self.photos = PhotoFiles(database.folder / FOLDER)
         self._now_ns = now_ns
         self._new_id = new_id
+        self._on_change = on_change
 
     def epoch(self) -> int:
         """The gallery epoch now."""
@@ -82,11 +86,22 @@ class GalleryStore:
         with self.database.read() as connection:
             return people.names_by_id(connection, ids)
 
-    def templates(self, subject_id: str | None = None) -> list[StoredTemplate]:
-        """The templates of one subject, or of all, with their photographs."""
+    def templates(self, subject_id: str | None = None, epoch: int | None = None) -> list[StoredTemplate]:
+        """The templates of one subject, or of all, with their photographs; now, or as of an epoch.
+
+        Raises:
+            UsageError: that epoch has not been yet.
+        """
         own = None if subject_id is None else templates.c.subject_id == subject_id
         with self.database.read() as connection:
-            return rows.stored_templates(connection, own)
+            if epoch is not None:
+                _check_past(epoch, current_epoch(connection))
+            return rows.stored_templates(connection, own, epoch)
+
+    def list_thresholds(self, epoch: int) -> dict[str, float]:
+        """The match thresholds that watch lists set as of an epoch, by subject."""
+        with self.database.read() as connection:
+            return thresholds_at(connection, epoch)
 
     def has_photo(self, name: str, sha256: str) -> bool:
         """Whether this photograph is enrolled for that subject now."""
@@ -126,7 +141,8 @@ class GalleryStore:
             people.ensure_subject(connection, subject_id, name, now, epoch)
             rows.insert_photo(connection, photo, now)
             template_id = rows.insert_template(connection, subject_id, photo.sha256, template, epoch)
-            return Added(subject_id, template_id, epoch, new=True)
+        self._on_change("enroll", [subject_id], epoch)
+        return Added(subject_id, template_id, epoch, new=True)
 
     def remove(self, name_or_id: str) -> int:
         """Recognise the subject no longer, from the epoch that is returned on.
@@ -141,7 +157,8 @@ class GalleryStore:
             subject = people.get_subject(connection, name_or_id)
             epoch = raise_epoch(connection)
             people.remove_subject(connection, subject.id, epoch)
-            return epoch
+        self._on_change("remove", [subject.id], epoch)
+        return epoch
 
     def remove_photo(self, name_or_id: str, sha256: str) -> int:
         """Take one photograph of a subject out, named by its checksum or how that begins.
@@ -161,7 +178,8 @@ class GalleryStore:
                 )
             epoch = raise_epoch(connection)
             rows.remove_templates(connection, found, epoch)
-            return epoch
+        self._on_change("remove-photo", [subject.id], epoch)
+        return epoch
 
     def rename(self, name_or_id: str, new_name: str) -> None:
         """Call the subject something else. Decisions carry ids, so no epoch is needed.
@@ -173,8 +191,10 @@ class GalleryStore:
         """
         name = clean_name(new_name)
         with self.database.write() as connection:
-            lock_epoch(connection)
-            people.rename_subject(connection, people.get_subject(connection, name_or_id).id, name)
+            epoch = lock_epoch(connection)
+            subject = people.get_subject(connection, name_or_id)
+            people.rename_subject(connection, subject.id, name)
+        self._on_change("rename", [subject.id], epoch)
 
     def replace(self, pairs: Sequence[tuple[StoredTemplate, NewTemplate]], drop: Sequence[int] = ()) -> int:
         """Put new templates in the place of old ones and drop others, all in one epoch.
@@ -191,7 +211,8 @@ class GalleryStore:
             rows.remove_templates(connection, ids, epoch)
             for old, new in pairs:
                 rows.insert_template(connection, old.subject_id, old.photo.sha256, new, epoch)
-            return epoch
+        self._on_change("replace-templates", sorted({old.subject_id for old, _ in pairs}), epoch)
+        return epoch
 
     def snapshot(self, key: TemplateKey, epoch: int | None = None) -> Snapshot:
         """The gallery as of an epoch, or now.

@@ -69,12 +69,12 @@ def rename_subject(connection: Connection, subject_id: str, name: str) -> None:
 
 
 def names_by_id(connection: Connection, ids: Collection[str]) -> dict[str, str]:
-    """Names to show for ids, of removed subjects too."""
+    """Names to show for ids, of removed subjects too; of erased ones there is none."""
     wanted = sorted(set(ids))
     found: dict[str, str] = {}
     for start in range(0, len(wanted), _IDS_AT_ONCE):
         some = subjects.c.id.in_(wanted[start : start + _IDS_AT_ONCE])
-        rows = connection.execute(select(subjects.c.id, subjects.c.name).where(some))
+        rows = connection.execute(select(subjects.c.id, subjects.c.name).where(some, subjects.c.name != ""))
         found.update((row.id, row.name) for row in rows)
     return found
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -212,3 +213,86 @@ sightings = Table(
     Index("ix_sightings_track", "camera_id", "stream_epoch", "track_id"),
 )
 """`record` is the whole :class:`pipeline.types.Sighting` as JSON; the other columns find it."""
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("subject_id", String(32), primary_key=True),
+    Column("erased_at", TIME, nullable=False),
+    Column("gallery_epoch", BigInteger, nullable=False),
+)
+"""Subjects of whom nothing is left but their opaque id."""
+
+erased_tracks = Table(
+    "erased_tracks",
+    metadata,
+    Column("scope", String(700), primary_key=True),
+    Column("erased_at", TIME, nullable=False),
+)
+"""Tracks whose keys every data folder on this database has to destroy, see ``audit.scopes``."""
+
+unknown_version = Table(
+    "unknown_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("value", BigInteger, nullable=False),
+)
+"""One row. Whoever changes groups of unknowns raises it first, and so holds its lock until the commit."""
+
+unknown_groups = Table(
+    "unknown_groups",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("created_at", TIME, nullable=False),
+    Column("label", String(200)),
+    Column("state", String(16), nullable=False),
+    Column("subject_id", String(32), index=True),
+    Column("merged_into", String(32), index=True),
+)
+"""`merged_into`: the group is no more, and its id leads to this one."""
+
+unknown_apart = Table(
+    "unknown_apart",
+    metadata,
+    Column("first_id", ForeignKey("unknown_groups.id"), primary_key=True),
+    Column("second_id", ForeignKey("unknown_groups.id"), primary_key=True, index=True),
+    Column("created_at", TIME, nullable=False),
+)
+"""Two groups that a person held to be two people; the smaller id is the first."""
+
+sighting_faces = Table(
+    "sighting_faces",
+    metadata,
+    Column("decision_id", String(64), primary_key=True),
+    Column("camera_id", String(200), nullable=False),
+    Column("stream_epoch", BigInteger, nullable=False),
+    Column("track_id", BigInteger, nullable=False),
+    Column("last_seen_at", TIME, index=True),
+    Column("kept_at", TIME, nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("subject_id", String(32), index=True),
+    *_key(),
+    Column("vector", LargeBinary, nullable=False),
+    Column("quality", Float, nullable=False),
+    Column("group_id", ForeignKey("unknown_groups.id")),
+    Column("look", String(32), index=True),
+    Column("link", Float),
+    Column("pinned", Boolean, nullable=False),
+    Index("ix_sighting_faces_group", "group_id", "outcome"),
+)
+"""One face a track, `vector` as in `templates`: of the decision that ended it. `look`: the part of its group
+of unknowns that it was found similar to, and `link` how similar; groups that are merged keep their looks.
+`pinned`: a person had a word on that group while it was in there."""
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("decision_id", String(64), nullable=False, index=True),
+    Column("person", String(200), nullable=False),
+    Column("opinion", String(32), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("given_at", TIME, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What people said of decisions; never changed. Of several on one decision by one person the last counts."""

@@ -75,7 +75,8 @@ def stored_templates(
 ) -> list[StoredTemplate]:
     """Templates at `epoch` with their photographs, in the order in which they came."""
     columns = [column for column in templates.c if column.name != "vector"]
-    query = select(*columns, photos).join(photos).where(at_epoch(templates, epoch)).order_by(templates.c.id)
+    there = (at_epoch(templates, epoch), _not_erased())
+    query = select(*columns, photos).join(photos).where(*there).order_by(templates.c.id)
     if where is not None:
         query = query.where(where)
     return [template_of(row) for row in connection.execute(query).mappings()]
@@ -107,7 +108,12 @@ def _of(key: TemplateKey) -> list[ColumnElement[bool]]:
 
 def _vectors(key: TemplateKey) -> Select[int, str, bytes]:
     columns = (templates.c.id, templates.c.subject_id, templates.c.vector)
-    return select(*columns).where(*_of(key)).order_by(templates.c.id)
+    return select(*columns).where(*_of(key), _not_erased()).order_by(templates.c.id)
+
+
+def _not_erased() -> ColumnElement[bool]:
+    """Templates of erased subjects keep their rows, so that running matchers are told, and nothing else."""
+    return templates.c.vector != b""
 
 
 def _arrays(

@@ -86,7 +86,7 @@ def _decide_who(
     """The outcome by the similarities alone."""
     if not evidence:
         return _without_candidate(Outcome.LOW_QUALITY, thresholds, "no crop was good enough to compare")
-    ranked = _search_fused(evidence, index)
+    ranked = nearest_subjects(evidence, index, 2)
     if not ranked:
         return _without_candidate(Outcome.UNKNOWN, thresholds, "nobody is enrolled")
     best = ranked[0]
@@ -115,7 +115,14 @@ def _without_candidate(outcome: Outcome, thresholds: Thresholds, reason: str) ->
     )
 
 
-def _search_fused(evidence: Sequence[WeightedEmbedding], index: GalleryIndex) -> list[Match]:
+def nearest_subjects(evidence: Sequence[WeightedEmbedding], index: GalleryIndex, count: int) -> list[Match]:
+    """The subjects nearest to a track, with the quality-weighted mean of its crops' similarities.
+
+    Args:
+        evidence: At least one crop.
+        index: The gallery.
+        count: How many at most, the nearest first.
+    """
     weights = np.array([item.weight for item in evidence], np.float64)
     vectors = np.stack([item.embedding.vector for item in evidence]).astype(np.float64)
     mean = (weights[:, None] * vectors).sum(axis=0) / weights.sum()
@@ -123,7 +130,7 @@ def _search_fused(evidence: Sequence[WeightedEmbedding], index: GalleryIndex) ->
     if norm < MIN_WEIGHT:  # crops that cancel out look like nobody
         return []
     probe = Embedding((mean / norm).astype(np.float32), evidence[0].embedding.key)
-    return [Match(m.subject_id, round(m.similarity * norm, 6)) for m in index.search(probe, 2)]
+    return [Match(m.subject_id, round(m.similarity * norm, 6)) for m in index.search(probe, count)]
 
 
 def _share_of_votes(

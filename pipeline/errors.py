@@ -21,6 +21,9 @@
     │   ├── TemplateKeyMismatch    the gallery's templates were made by another model
     │   ├── GalleryBusy            another process holds the database (retriable)
     │   └── GalleryCorrupt         the database cannot be opened or breaks its own rules
+    ├── AuditError
+    │   ├── LedgerCorrupt          the ledger, or a part of it, is not what was written
+    │   └── Erased                 what is asked for was erased; the record that it was there remains
     ├── StorageError               writing failed (disk full, no permission)
     └── CodecError
         ├── UnknownSchema          a message of a kind or major version that we do not know
@@ -118,6 +121,18 @@ class GalleryBusy(GalleryError):
 
 class GalleryCorrupt(GalleryError):
     """The database cannot be opened, or its contents break its own rules."""
+
+
+class AuditError(PinwatchError):
+    """What is to be proved cannot be."""
+
+
+class LedgerCorrupt(AuditError):
+    """The ledger, or a part of it, is not what was written."""
+
+
+class Erased(AuditError):
+    """What is asked for was erased; the record that it was there remains."""
 
 
 class StorageError(PinwatchError):

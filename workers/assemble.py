@@ -20,7 +20,8 @@ from workers.names import CachedNames, Names
 from workers.overlay import FootageOverlay, LiveOverlay
 from workers.session import Hooks, Session, Summary
 from workers.sinks import Board, JsonlSink
-from workers.steps import EmbedStep, MatchStep, RecordStep, SightingSink
+from workers.steps import EmbedStep, MatchStep, RecordStep, SightingSink, Witness, nobody_watches
+from workers.trail import KeepingEmbedStep, Trail
 from workers.watch import Watch
 
 if TYPE_CHECKING:
@@ -50,12 +51,20 @@ def assemble(context: Context, request: WatchRequest, run_id: str, hooks: Hooks)
         replica = context.replica(follow)
         summary, board = Summary(), Board()
         names = CachedNames(context.store().names, context.clock)
-        sinks: list[SightingSink] = [context.sightings(), summary, board]
+        trail = context.trail(run_id)
+        # The ledger first: what anybody hears of is in it.
+        sinks: list[SightingSink] = [
+            *([trail.sink] if trail else []),
+            context.sightings(),
+            summary,
+            board,
+        ]
         if request.sightings:
             sinks.append(opening.enter_context(JsonlSink(request.sightings, names)))
+        embed = EmbedStep(embedder, context.settings.embedder.batch_size)
         steps: list[tuple[Step, Topic | None]] = [
-            (EmbedStep(embedder, context.settings.embedder.batch_size), Topic.EMBEDDINGS),
-            (MatchStep(replica, run_id, embedder.key), Topic.SIGHTINGS),
+            (keeping_crops(embed, context, trail, run_id), Topic.EMBEDDINGS),
+            (MatchStep(replica, run_id, embedder.key, witness=witness_of(trail)), Topic.SIGHTINGS),
             (RecordStep(sinks), None),
         ]
         if request.crops:
@@ -80,15 +89,28 @@ def assemble(context: Context, request: WatchRequest, run_id: str, hooks: Hooks)
         )
 
 
+def keeping_crops(embed: EmbedStep, context: Context, trail: Trail | None, run_id: str) -> Step:
+    """The step itself, or one that keeps the crops where the settings want them."""
+    if trail is None or not context.settings.audit.crops:
+        return embed
+    return KeepingEmbedStep(embed, trail.crops, run_id)
+
+
+def witness_of(trail: Trail | None) -> Witness:
+    """Who is shown every decision."""
+    return nobody_watches if trail is None else trail.book.witness
+
+
 def _open_sources(
     context: Context, request: WatchRequest, opening: ExitStack
 ) -> tuple[list[_Opened], list[ChannelReport]]:
     """The sources that open, and a report on each that does not, if at least one does."""
     opened: list[_Opened] = []
     failed: list[ChannelReport] = []
+    recording = opening.enter_context(context.recording()) if request.record else None
     for camera_id, spec in _named_sources(context, request):
         try:
-            source = context.source(spec, request, camera_id)
+            source = context.source(spec, request, camera_id, recording)
         except SourceUnreadable as error:
             failed.append(ChannelReport(camera_id, error=error))
             continue

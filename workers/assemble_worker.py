@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.sources.select import CameraSpec, SourceSpec, camera_id_of
+from workers.assemble import keeping_crops, named_sources, witness_of
 from workers.bus.kafka.bus import KafkaBus
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.topics import TopicAdmin
@@ -32,6 +34,7 @@ from workers.track_log import TrackLog
 
 if TYPE_CHECKING:
     from workers.build import Context, WatchRequest
+    from workers.recording import Recording
 
 _CLOSING_S = 20.0
 
@@ -85,7 +88,8 @@ class Workers:
             freshness,
             TrackLog("embedded", self.run_id),
         )
-        self._serve(step, stop, metrics)
+        trail = context.trail(self.run_id)
+        self._serve(keeping_crops(step, context, trail, self.run_id), stop, metrics)
 
     def match(self, stop: threading.Event, sightings: Path | None = None) -> None:
         """Decide whose faces they are until `stop` is set.
@@ -107,11 +111,24 @@ class Workers:
             if sightings is not None:
                 names = CachedNames(context.store().names, context.clock)
                 sinks.append(opened.enter_context(JsonlSink(sightings, names, resume=True)))
-            match = MatchStep(replica, self.run_id, context.template_key(), orphans, context.embedding_dim())
-            self._serve(KeptMatchStep(match, context.sightings(), sinks), stop, metrics)
+            trail = context.trail(self.run_id)
+            match = MatchStep(
+                replica,
+                self.run_id,
+                context.template_key(),
+                orphans=orphans,
+                dim=context.embedding_dim(),
+                witness=witness_of(trail),
+            )
+            ledger = trail.sink if trail else None
+            self._serve(KeptMatchStep(match, context.sightings(), sinks, ledger), stop, metrics)
 
-    def read_live(self, stop: threading.Event) -> None:
+    def read_live(self, stop: threading.Event, *, record: bool = False) -> None:
         """Lease cameras of the database and read them until `stop` is set.
+
+        Args:
+            stop: Ends it.
+            record: Keep their footage.
 
         Raises:
             PinwatchError: the database or the broker cannot be used.
@@ -120,14 +137,15 @@ class Workers:
         metrics = self._metrics("read")
         bus = KafkaBus(context.settings.kafka, self._lane)
         outbox = Outbox(bus.producer, context.settings.worker.outbox_crops, metrics.on_dropped)
+        recording = context.recording() if record else None
         reader = LiveReader(
             CameraLeases(context.database(), _reader_id(), context.clock),
             lambda: [camera.name for camera in context.cameras().list() if camera.enabled],
-            self._open_camera,
+            functools.partial(self._open_camera, recording),
             TrackLog("read", self.run_id).around(outbox.send),
         )
         metrics.show_cameras(lambda: reader.count)
-        with self._health(metrics):
+        with self._health(metrics), recording or nullcontext():
             patiently(self._check_topics, stop, metrics)
             try:
                 reader.run(stop, metrics.on_polled)
@@ -146,17 +164,17 @@ class Workers:
         """
         self._check_topics()
         bus = KafkaBus(self._context.settings.kafka, self._lane)
-        for camera_id, spec in self._recordings(request.sources):
-            source = self._context.source(spec, request, camera_id)
-            channel = Channel(source, self._context.reader(source, spec, None))
-            report = ChannelReport(camera_id)
-            with ReliableSender(bus.producer) as sender:
-                read_channel(channel, report, TrackLog("read", self.run_id).around(sender.send))
-            yield report
+        recording = self._context.recording() if request.record else None
+        with recording or nullcontext():
+            for camera_id, spec in self._recordings(request.sources):
+                source = self._context.source(spec, request, camera_id, recording)
+                channel = Channel(source, self._context.reader(source, spec, None))
+                report = ChannelReport(camera_id)
+                with ReliableSender(bus.producer) as sender:
+                    read_channel(channel, report, TrackLog("read", self.run_id).around(sender.send))
+                yield report
 
     def _recordings(self, sources: Sequence[str]) -> list[tuple[str, SourceSpec]]:
-        from workers.assemble import named_sources
-
         found = named_sources(sources, self._context.cameras().names())
         live = [camera_id for camera_id, spec in found if not _recorded(spec)]
         if live:
@@ -165,11 +183,11 @@ class Workers:
             )
         return found
 
-    def _open_camera(self, name: str) -> Channel:
+    def _open_camera(self, recording: Recording | None, name: str) -> Channel:
         from workers.build import WatchRequest
 
         spec = CameraSpec(name)
-        source = self._context.source(spec, WatchRequest(), camera_id_of(spec))
+        source = self._context.source(spec, WatchRequest(), camera_id_of(spec), recording)
         return Channel(source, self._context.reader(source, spec, self._context.cameras().get(name)))
 
     def _serve(self, step: Step, stop: threading.Event, metrics: WorkerMetrics) -> None:

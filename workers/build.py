@@ -10,7 +10,7 @@ import datetime as dt
 import functools
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,13 @@ from pipeline.types import TemplateKey, Thresholds
 from workers.config import NO_PURIFIER, Settings, load_settings
 
 if TYPE_CHECKING:
+    from audit.crops import CropStore
+    from audit.erase import Eraser
+    from audit.ledger.folder import LedgerFolder
+    from audit.ledger.keys import KeyRing
+    from audit.ledger.writer import Ledger
     from audit.sightings import SightingStore
+    from gallery.calibrations import CalibrationStore
     from gallery.database import Database
     from gallery.enroll import Enroller, EnrollOptions
     from gallery.identify import Identifier
@@ -35,7 +41,9 @@ if TYPE_CHECKING:
     from pipeline.sources.select import SourceSpec
     from workers.cameras import Camera, CameraStore
     from workers.reader import Reader
+    from workers.recording import Recording
     from workers.session import Hooks, Session
+    from workers.trail import ChangeRecorder, Trail
 
 CONFIG_VARIABLE = "PINWATCH_CONFIG"
 FOLLOW_GALLERY_S = 0.5
@@ -64,10 +72,15 @@ class WatchRequest:
     run_id: str | None = None
     started_at_ns: int | None = None
     image_rate_hz: float = 1.0
+    record: bool = False
 
 
 class Context:
     """One invocation of the program: settings, and whatever is built from them.
+
+    Attributes:
+        clock: Time.
+        activity: What the program was asked to do, for the name of its chain in the ledger.
 
     Args:
         environment: Where ``PINWATCH_CONFIG`` is looked up.
@@ -87,6 +100,7 @@ class Context:
         self._config: Path | None = None
         self._resources = ExitStack()
         self.clock: Clock = clock or SystemClock()
+        self.activity = "pinwatch"
 
     def override(self, config: Path | None = None, **options: Any) -> None:
         """Take options of the command line; later ones win. Only before anything was built."""
@@ -119,6 +133,16 @@ class Context:
     def model_names(self) -> tuple[str, str, str]:
         """The cards that the settings name: detector, embedder, purifier."""
         return self.settings.detector.name, self.settings.embedder.name, self.settings.purifier
+
+    def model_ids(self) -> dict[str, str]:
+        """What detects, embeds and purifies: cards with the digests of their files."""
+        from pipeline.models import ModelKind
+
+        kinds = (ModelKind.DETECTOR, ModelKind.EMBEDDER, ModelKind.PURIFIER)
+        return {
+            str(kind): self.catalogue().card(name, kind).model_id
+            for kind, name in zip(kinds, self.model_names(), strict=True)
+        }
 
     def detector(self) -> Detector:
         """A detector for video. Every call makes a new one: a detector serves one thread."""
@@ -234,12 +258,22 @@ class Context:
     def store(self) -> GalleryStore:
         from gallery.store import GalleryStore
 
-        return GalleryStore(self.database(), now_ns=self.clock.now_ns)
+        return GalleryStore(self.database(), now_ns=self.clock.now_ns, on_change=self._changed)
 
     def lists(self) -> WatchLists:
         from gallery.lists import WatchLists
 
-        return WatchLists(self.database(), now_ns=self.clock.now_ns)
+        return WatchLists(self.database(), now_ns=self.clock.now_ns, on_change=self._changed)
+
+    def calibrations(self) -> CalibrationStore:
+        from gallery.calibrations import CalibrationStore
+
+        return CalibrationStore(self.database(), now_ns=self.clock.now_ns, on_change=self._changed)
+
+    def _changed(self, what: str, subject_ids: Collection[str], epoch: int) -> None:
+        recorder = self.recorder()
+        if recorder is not None:
+            recorder.changed(what, subject_ids, epoch)
 
     def sightings(self) -> SightingStore:
         from audit.sightings import SightingStore
@@ -250,6 +284,66 @@ class Context:
         from workers.cameras import CameraStore
 
         return CameraStore(self.database())
+
+    # What is kept for auditors
+
+    @functools.cache  # noqa: B019
+    def ledger(self) -> Ledger:
+        """This process's chain; made with the first record."""
+        from audit.ledger.writer import Ledger
+
+        ledger = Ledger(self.ledger_folder(), self.activity, self.clock)
+        self._resources.callback(ledger.close)
+        return ledger
+
+    def ledger_folder(self) -> LedgerFolder:
+        """Where it lies, or would."""
+        from audit.ledger.folder import FOLDER, LedgerFolder
+
+        return LedgerFolder(self.settings.data / FOLDER)
+
+    @functools.cache  # noqa: B019
+    def keys(self) -> KeyRing:
+        """The keys of what is sealed."""
+        from audit.ledger.keys import KeyRing
+
+        keys = KeyRing(self.ledger_folder().keys)
+        self._resources.callback(keys.close)
+        return keys
+
+    def crops(self) -> CropStore:
+        """The crops behind decisions."""
+        from audit.crops import FOLDER, CropStore
+
+        ledger = self.ledger() if self.settings.audit.ledger else None
+        return CropStore(self.settings.data / FOLDER, self.keys(), ledger, self.clock)
+
+    @functools.cache  # noqa: B019
+    def recorder(self) -> ChangeRecorder | None:
+        """Writes changes and accesses into the ledger; ``None`` where the settings want none."""
+        from workers.trail import ChangeRecorder
+
+        return ChangeRecorder(self.ledger()) if self.settings.audit.ledger else None
+
+    def eraser(self) -> Eraser:
+        """Erases people, and what was kept too long."""
+        from audit.erase import Eraser
+        from audit.recording.library import Recordings
+
+        return Eraser(
+            self.database(),
+            self.keys(),
+            self.crops(),
+            Recordings(self.settings.data),
+            ledger=self.ledger() if self.settings.audit.ledger else None,
+            clock=self.clock,
+        )
+
+    def trail(self, run_id: str) -> Trail | None:
+        """What a process that decides leaves behind; ``None`` where the settings want nothing."""
+        from workers.build_audit import trail
+
+        return trail(self, run_id) if self.settings.audit.ledger else None
 
     # Deciding
 
@@ -319,21 +413,43 @@ class Context:
 
     # Watching
 
-    def source(self, spec: SourceSpec, request: WatchRequest, camera_id: str) -> FrameSource:
-        """The source behind what the user named."""
+    def recording(self) -> Recording:
+        """The footage that is kept, and what keeps it."""
+        from audit.recording.layout import FOLDER
+        from workers.recording import Recording
+        from workers.trail import SegmentRecorder
+
+        settings = self.settings
+        if not settings.audit.ledger:
+            return Recording(settings.data, settings.recording, self.clock)
+        recorder = SegmentRecorder(self.ledger, settings.data / FOLDER)
+        return Recording(
+            settings.data,
+            settings.recording,
+            self.clock,
+            on_closed=recorder.closed,
+            on_removed=recorder.removed,
+        )
+
+    def source(
+        self, spec: SourceSpec, request: WatchRequest, camera_id: str, recording: Recording | None = None
+    ) -> FrameSource:
+        """The source behind what the user named; its footage goes to `recording`, if there is one."""
         from pipeline.sources.opening import CameraPlan, FootageOptions, open_camera, open_footage
         from pipeline.sources.select import CameraSpec, FileSpec, FolderSpec, StreamSpec, UsbSpec
 
         match spec:
             case FileSpec() | FolderSpec():
                 options = FootageOptions(request.started_at_ns, request.image_rate_hz, request.realtime)
-                return open_footage(spec, options, self.clock, camera_id)
+                footage = functools.partial(open_footage, spec, options, self.clock, camera_id)
+                return recording.footage(spec, camera_id, footage) if recording else footage()
             case StreamSpec() | UsbSpec():
                 plan = CameraPlan(camera_id, spec)
             case CameraSpec(name):
                 plan = self.cameras().get(name).plan()
         next_epoch = functools.partial(self.cameras().next_epoch, camera_id)
-        return open_camera(plan, next_epoch, self.settings.live, self.clock)
+        live = functools.partial(open_camera, plan, next_epoch, self.settings.live, self.clock)
+        return recording.camera(plan, live) if recording else live()
 
     def reader(self, source: FrameSource, spec: SourceSpec, camera: Camera | None) -> Reader:
         """What turns the frames of one camera into messages."""

@@ -117,6 +117,53 @@ class WorkerSettings(Section):
     health_port: int = Field(default=0, ge=0, le=65535)
 
 
+class AuditSettings(Section):
+    """What is kept to prove afterwards what was decided and why.
+
+    Attributes:
+        ledger: Whether decisions, changes and accesses are written to `<data>/ledger`.
+        crops: Whether the crops behind decisions are kept, sealed; without them decisions cannot be
+            derived again.
+        faces: Whether the face of every track is kept, so that it can be searched for and unknown people be
+            grouped.
+        keep_unknown_days: After so long what was seen of people who were named as nobody becomes
+            unreadable; 0 for never.
+    """
+
+    ledger: bool = True
+    crops: bool = True
+    faces: bool = True
+    keep_unknown_days: float = Field(default=30.0, ge=0)
+
+
+class KeepSettings(Section):
+    """How much footage of a camera is kept; what is under a hold stays whatever these say.
+
+    Attributes:
+        max_age_days: Footage that is older is deleted; by default none is for its age.
+        max_gb: Of more (10^9 bytes) the oldest is deleted; by default none is for its size.
+    """
+
+    max_age_days: float | None = Field(default=None, gt=0)
+    max_gb: float | None = Field(default=None, gt=0)
+
+
+class RecordingSettings(KeepSettings):
+    """How footage is recorded (`--record`), and of every camera how much is kept.
+
+    Attributes:
+        segment_s: About how long a file lasts; it ends at the next key frame.
+        min_free_mb: Recording stops while the disk has less left, so that others can still write.
+        crf: Quality of what has to be encoded (pictures, USB, masked cameras): 0..51, lower is better.
+        cameras: Limits of single cameras by name; what one does not say is as for all.
+    """
+
+    segment_s: float = Field(default=60.0, ge=1, le=3600)
+    min_free_mb: int = Field(default=64, ge=0)
+    crf: int = Field(default=20, ge=0, le=51)
+    cameras: dict[str, KeepSettings] = {}
+
+
 class LogSettings(Section):
     """What is logged to standard error."""
 
@@ -155,6 +202,8 @@ class Settings(BaseSettings):
     evidence: EvidenceSettings = EvidenceSettings()
     kafka: KafkaOptions = KafkaOptions()
     worker: WorkerSettings = WorkerSettings()
+    audit: AuditSettings = AuditSettings()
+    recording: RecordingSettings = RecordingSettings()
     log: LogSettings = LogSettings()
 
     @property

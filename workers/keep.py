@@ -29,10 +29,17 @@ class KeptMatchStep:
         match: Decides.
         keeper: Keeps.
         sinks: Written to afterwards, with what is kept.
+        ledger: Written to before, with what was decided: what is kept and announced is in the ledger.
     """
 
-    def __init__(self, match: MatchStep, keeper: Keeper, sinks: Sequence[SightingSink]) -> None:
-        self._match, self._keeper, self._sinks = match, keeper, sinks
+    def __init__(
+        self,
+        match: MatchStep,
+        keeper: Keeper,
+        sinks: Sequence[SightingSink],
+        ledger: SightingSink | None = None,
+    ) -> None:
+        self._match, self._keeper, self._sinks, self._ledger = match, keeper, sinks, ledger
         self.name, self.inputs, self.batch_size = match.name, match.inputs, match.batch_size
 
     def process(self, batch: Sequence[Arrived]) -> Iterator[Outgoing | Refused]:
@@ -44,6 +51,8 @@ class KeptMatchStep:
                 yield result
         if not decided:
             return
+        if self._ledger is not None:
+            self._ledger.write(decided)
         kept = self._keeper.keep(decided)
         for sink in self._sinks:
             sink.write(kept)

@@ -84,7 +84,14 @@ class EmbedStep(Stateless):
         self.batch_size = batch_size
 
     def process(self, batch: Sequence[Arrived]) -> Iterator[Outgoing | Refused]:
-        batch = [item for item in batch if not self._shed(item)]
+        yield from self.embed(self.fresh(batch))
+
+    def fresh(self, batch: Sequence[Arrived]) -> list[Arrived]:
+        """What is not too old; the rest is dropped, and counted."""
+        return [item for item in batch if not self._shed(item)]
+
+    def embed(self, batch: Sequence[Arrived]) -> Iterator[Outgoing | Refused]:
+        """What to send for messages that are fresh."""
         crops = [item.message for item in batch if isinstance(item.message, FaceCrop)]
         embeddings = iter(self._embedder.embed([crop.image_rgb for crop in crops]) if crops else ())
         for item in batch:
@@ -123,6 +130,16 @@ class Gallery(Protocol):
     def refresh(self) -> None: ...
 
 
+class Witness(Protocol):
+    """Is shown every decision with what it was made of, before anybody hears of it."""
+
+    def __call__(self, sighting: Sighting, faces: Sequence[EmbeddedFace], gallery: Gallery, /) -> None: ...
+
+
+def nobody_watches(sighting: Sighting, faces: Sequence[EmbeddedFace], gallery: Gallery) -> None:
+    """A witness for whoever keeps no record."""
+
+
 @dataclass(frozen=True, slots=True)
 class Orphans:
     """When a track of a live camera is given up.
@@ -147,9 +164,11 @@ class _OpenTrack:
     last: Verdict | None = None
     revisions: int = 0
 
+    def ordered(self) -> list[EmbeddedFace]:
+        return [self.faces[sequence] for sequence in sorted(self.faces)]
+
     def evidence(self) -> list[WeightedEmbedding]:
-        ordered = [self.faces[sequence] for sequence in sorted(self.faces)]
-        return [WeightedEmbedding(face.embedding, face.quality) for face in ordered]
+        return [WeightedEmbedding(face.embedding, face.quality) for face in self.ordered()]
 
 
 class MatchStep:
@@ -161,6 +180,7 @@ class MatchStep:
         embedder_key: What made the embeddings, for tracks that never had one.
         orphans: When to end tracks whose reader is gone; ``None`` for never.
         dim: Length of an embedding, where known: another one is refused.
+        witness: Shown every decision.
     """
 
     name = "match"
@@ -172,10 +192,12 @@ class MatchStep:
         gallery: Gallery,
         run_id: str,
         embedder_key: TemplateKey,
+        *,
         orphans: Orphans | None = None,
         dim: int | None = None,
+        witness: Witness = nobody_watches,
     ) -> None:
-        self._gallery, self._orphans, self._dim = gallery, orphans, dim
+        self._gallery, self._orphans, self._dim, self._witness = gallery, orphans, dim, witness
         self._run_id = run_id
         self._embedder_key = embedder_key
         self._open: dict[TrackKey, _OpenTrack] = {}
@@ -220,7 +242,7 @@ class MatchStep:
         if changed:
             facts = TrackFacts.of_open(list(track.faces.values()))
             revision = Revision.UPDATE if track.revisions else Revision.NEW
-            yield self._sighting(facts, revision, track.revisions, verdict)
+            yield self._sighting(facts, revision, track.revisions, verdict, track)
             track.revisions += 1
 
     def _on_end(self, ended: TrackEnded) -> Outgoing:
@@ -228,7 +250,7 @@ class MatchStep:
         verdict = self._decide(track)
         number = track.revisions if track else 0
         facts = TrackFacts.of_ended(ended, received=len(track.faces) if track else 0)
-        return self._sighting(facts, Revision.END, number, verdict)
+        return self._sighting(facts, Revision.END, number, verdict, track)
 
     def _now_s(self) -> float:
         return self._orphans.clock.monotonic_s() if self._orphans else 0.0
@@ -241,14 +263,21 @@ class MatchStep:
         for key in [key for key, track in self._open.items() if track.heard_at_s < since_s]:
             track = self._open.pop(key)
             facts = TrackFacts.of_open(list(track.faces.values()), {ORPHAN_CAUSE: 1})
-            yield self._sighting(facts, Revision.END, track.revisions, self._decide(track))
+            yield self._sighting(facts, Revision.END, track.revisions, self._decide(track), track)
 
     def _decide(self, track: _OpenTrack | None) -> Verdict:
         """On all of a track's evidence; a track of which no crop came has none."""
         evidence = track.evidence() if track else []
         return decide(evidence, self._gallery.index, self._gallery.thresholds)
 
-    def _sighting(self, facts: TrackFacts, revision: Revision, number: int, verdict: Verdict) -> Outgoing:
+    def _sighting(
+        self,
+        facts: TrackFacts,
+        revision: Revision,
+        number: int,
+        verdict: Verdict,
+        track: _OpenTrack | None,
+    ) -> Outgoing:
         sighting = make_sighting(
             facts,
             verdict,
@@ -258,6 +287,7 @@ class MatchStep:
             embedder_key=self._embedder_key,
             gallery_epoch=self._gallery.index.gallery_epoch,
         )
+        self._witness(sighting, track.ordered() if track else [], self._gallery)
         return Outgoing(Topic.SIGHTINGS, sighting)
 
     def forget(self, partitions: Collection[Partition]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from pipeline.silent_openvino import load_openvino
 from pipeline.types import ByteArray, FloatArray
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class OpenVinoNetwork:
     """
 
     def __init__(self, model: openvino.Model, normalisation: Normalisation, *, threads: int) -> None:
-        import openvino as ov
+        ov = load_openvino()
 
         self._core = ov.Core()
         self._model = _with_byte_input(model, normalisation)
@@ -83,7 +84,7 @@ class OpenVinoNetwork:
 
 def _with_byte_input(model: openvino.Model, normalisation: Normalisation) -> openvino.Model:
     """The same network taking uint8 NHWC BGR: the conversion is fused into the first layer."""
-    import openvino as ov
+    ov = load_openvino()
     from openvino.preprocess import ColorFormat, PrePostProcessor
 
     steps = PrePostProcessor(model)
@@ -99,7 +100,7 @@ def _with_byte_input(model: openvino.Model, normalisation: Normalisation) -> ope
 
 def converted(module: torch.nn.Module) -> openvino.Model:
     """The module, taken over, as an OpenVINO model whose batch, height and width are open."""
-    import openvino as ov
+    ov = load_openvino()
     import torch
 
     with warnings.catch_warnings():

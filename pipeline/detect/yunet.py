@@ -14,6 +14,7 @@ from pipeline.detect.cells import STRIDES_PX, decode_cells
 from pipeline.detect.letterbox import check_size
 from pipeline.detect.runtime import Normalisation, OpenVinoNetwork
 from pipeline.errors import ModelFormatError
+from pipeline.silent_openvino import load_openvino
 from pipeline.types import ByteArray, Face, FloatArray
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class YuNetDetector:
 
 
 def _load(model: VerifiedModel, threads: int) -> OpenVinoNetwork:
-    import openvino as ov
+    ov = load_openvino()
 
     path = model.main_path
     try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from pipeline.silent_openvino import load_openvino
 from pipeline.types import CROP_SIZE_PX, FloatArray
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class OpenVinoRuntime:
     """
 
     def __init__(self, network: nn.Module, *, threads: int = 1, batch: int = 1) -> None:
-        import openvino as ov
+        ov = load_openvino()
 
         if threads < 1 or batch < 1:
             raise ValueError(f"threads and batch must be positive, got {threads} and {batch}")
@@ -70,7 +71,7 @@ class OpenVinoRuntime:
         return vectors[:count]
 
     def fingerprint(self) -> dict[str, str]:
-        import openvino as ov
+        ov = load_openvino()
         import torch
 
         capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -91,7 +92,7 @@ def _keep_result(request: Any, vectors: FloatArray) -> None:
 
 def convert(network: nn.Module, batch: int) -> Any:
     """An `openvino.Model` of static shape with the weights of `network`."""
-    import openvino as ov
+    ov = load_openvino()
     import torch
 
     example = torch.zeros(batch, 3, CROP_SIZE_PX, CROP_SIZE_PX)

@@ -7,5 +7,6 @@ for how a source is opened. Behind them:
 - ``live`` over a ``stream`` (RTSP, HTTP) or ``usb`` connection: ``capture`` keeps reconnecting,
   only the newest frames are kept.
 - ``paired``: a camera's substream to detect on with its main stream to cut faces from.
+- ``tap``, ``tapped``: where somebody listens who keeps footage.
 - ``masked``, ``pace``: wrappers that black out private areas, and play files in real time.
 """

@@ -26,12 +26,14 @@ class Shot:
         captured_at_ns: When it was taken by our wall clock, nanoseconds since 1970 UTC.
         camera_at_ns: The same by the camera's own clock, ``None`` where it does not tell.
         picture: The pixels, on request.
+        ordinal: Of the packet that it came from, as the connection's tap counts; ``None`` without a tap.
     """
 
     pts_ns: int
     captured_at_ns: int
     camera_at_ns: int | None
     picture: Picture
+    ordinal: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import functools
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pipeline.errors import SourceNotFound, SourceUnreadable
 from pipeline.sources.channel import Channel, DropCounter
 from pipeline.sources.ffmpeg import decoded, open_input, plain, rate_of, video_stream
 from pipeline.sources.picture import BgrConverter
+from pipeline.sources.tap import PacketTap
 from pipeline.sources.timeline import NS, Timeline, to_ns
 from pipeline.sources.worker import Worker
 from pipeline.types import Frame
@@ -63,6 +65,7 @@ class FileSource:
         started_at_ns: Wall-clock time of the first frame, nanoseconds since 1970 UTC, if known.
         threads: Decoder threads; ``None`` takes half of the processors, which leaves the rest to the
             consumer, and 0 lets FFmpeg choose as if nobody else had work to do.
+        tap: Shown every packet before it is decoded, and told what its frame is called.
 
     Raises:
         SourceNotFound: there is no such file.
@@ -78,7 +81,9 @@ class FileSource:
         camera_id: str | None = None,
         started_at_ns: int | None = None,
         threads: int | None = None,
+        tap: PacketTap | None = None,
     ) -> None:
+        self._tap = tap
         self._path = path
         self._camera_id = camera_id or path.stem
         self._started_at_ns = started_at_ns
@@ -136,7 +141,7 @@ class FileSource:
 
     def _fill(self, channel: Channel[Frame]) -> None:
         try:
-            with _open(self._path) as container:
+            with _open(self._path) as container, self._tapped(container):
                 self._decode_into(channel, container)
         except Exception as error:  # noqa: BLE001 - raised again in the consumer's thread
             channel.finish(error)
@@ -149,8 +154,12 @@ class FileSource:
         stream.codec_context.thread_count = self._threads
         timeline, convert, progress = Timeline(self.rate_hz), BgrConverter(), _Progress()
         for packet in _packets(container, stream, progress):
+            if self._tap is not None:
+                # A new object for each packet: PyAV finds it by its address when the frame comes out.
+                packet.opaque = (self._tap.packet(packet),)
             for decoded_frame in decoded(packet, self._drops):
                 frame = self._frame(decoded_frame, timeline, convert)
+                self._name(decoded_frame, frame)
                 progress.frames += 1
                 progress.end_ns = frame.pts_ns + round(NS / self.rate_hz)
                 if not channel.put(frame):
@@ -162,6 +171,25 @@ class FileSource:
         pts_ns = timeline.stamp(to_ns(frame.pts, frame.time_base) if known else None)  # type: ignore[arg-type]
         at_ns = None if self._started_at_ns is None else self._started_at_ns + pts_ns
         return Frame(self._camera_id, 0, pts_ns, at_ns, convert(frame))
+
+    @contextmanager
+    def _tapped(self, container: InputContainer) -> Iterator[None]:
+        """While the file is read: the tap listens to its stream."""
+        if self._tap is None:
+            yield
+            return
+        stream = video_stream(container, str(self._path))
+        stream.codec_context.copy_opaque = True
+        self._tap.open_stream(stream)
+        try:
+            yield
+        finally:
+            self._tap.close_stream()
+
+    def _name(self, decoded_frame: VideoFrame, frame: Frame) -> None:
+        if self._tap is not None and isinstance(decoded_frame.opaque, tuple):
+            (ordinal,) = decoded_frame.opaque
+            self._tap.frame(ordinal, frame.stream_epoch, frame.pts_ns, frame.captured_at_ns)
 
     def _conclude(self, progress: _Progress) -> None:
         """At the end of the file: say so if it is not the end of the footage."""

@@ -12,6 +12,7 @@ from pipeline.sources.capture import Capture
 from pipeline.sources.channel import Channel, DropCounter
 from pipeline.sources.connection import Connect, Shot, StreamInfo
 from pipeline.sources.options import LiveOptions
+from pipeline.sources.tap import PacketTap
 from pipeline.sources.timeline import NS, RateLimit
 from pipeline.types import Frame
 
@@ -42,7 +43,9 @@ class LiveBase(ABC, Generic[T]):
         drops: DropCounter,
         rate_limit_hz: float | None,
         clock_offset_s: float,
+        tap: PacketTap | None,
     ) -> None:
+        self._tap = tap
         self._camera_id = camera_id
         self._next_epoch = next_epoch
         self._drops = drops
@@ -108,6 +111,11 @@ class LiveBase(ABC, Generic[T]):
         self._limit = RateLimit(self._rate_limit_hz)
         return epoch
 
+    def _name(self, epoch: int, shot: Shot) -> None:
+        """Tell the tap what the frame of `shot` is called, whether or not anybody gets to see it."""
+        if self._tap is not None and shot.ordinal is not None:
+            self._tap.frame(shot.ordinal, epoch, shot.pts_ns, shot.captured_at_ns)
+
     def _offer(self, epoch: int, pts_ns: int, item: T) -> None:
         """Let `item` become the newest, unless the rate limit says that it is not due."""
         if self._limit.admits(pts_ns):
@@ -133,6 +141,7 @@ class LiveSource(LiveBase[Shot]):
         drops: Shared with the connection, which counts broken frames there.
         rate_limit_hz: Take at most this many frames a second; ``None`` takes all.
         clock_offset_s: Added to the capture times: minus the known delay of this camera.
+        tap: The connection's; told what the frames are called.
     """
 
     def __init__(
@@ -146,6 +155,7 @@ class LiveSource(LiveBase[Shot]):
         drops: DropCounter | None = None,
         rate_limit_hz: float | None = None,
         clock_offset_s: float = 0.0,
+        tap: PacketTap | None = None,
     ) -> None:
         super().__init__(
             camera_id,
@@ -154,12 +164,13 @@ class LiveSource(LiveBase[Shot]):
             drops=drops or DropCounter(),
             rate_limit_hz=rate_limit_hz,
             clock_offset_s=clock_offset_s,
+            tap=tap,
         )
         self._capture = Capture(
             camera_id,
             connect,
             begin=self._begin,
-            deliver=lambda epoch, shot: self._offer(epoch, shot.pts_ns, shot),
+            deliver=self._deliver,
             lost=lambda: None,
             ended=self._channel.finish,
             options=options,
@@ -172,6 +183,10 @@ class LiveSource(LiveBase[Shot]):
     def _begin(self, info: StreamInfo) -> int:
         self._nominal_hz = info.rate_hz
         return self._begin_epoch()
+
+    def _deliver(self, epoch: int, shot: Shot) -> None:
+        self._name(epoch, shot)
+        self._offer(epoch, shot.pts_ns, shot)
 
     def _frame(self, epoch: int, item: Shot) -> Frame:
         at_ns = item.captured_at_ns + self._offset_ns

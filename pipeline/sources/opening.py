@@ -18,6 +18,7 @@ from pipeline.sources.pace import RealtimeSource
 from pipeline.sources.paired import PairedSource
 from pipeline.sources.select import FileSpec, FolderSpec, StreamSpec, UsbSpec, camera_id_of
 from pipeline.sources.stream import StreamConnection
+from pipeline.sources.tap import PacketTap
 from pipeline.sources.usb import UsbConnection
 
 LiveSpec = StreamSpec | UsbSpec
@@ -64,9 +65,14 @@ class CameraPlan:
 
 
 def open_footage(
-    spec: FileSpec | FolderSpec, options: FootageOptions, clock: Clock, camera_id: str | None = None
+    spec: FileSpec | FolderSpec,
+    options: FootageOptions,
+    clock: Clock,
+    camera_id: str | None = None,
+    *,
+    tap: PacketTap | None = None,
 ) -> FrameSource:
-    """A file or folder as a source.
+    """A file or folder as a source; `tap` gets the packets of a file.
 
     Raises:
         SourceNotFound, SourceUnreadable: it is not there, or holds nothing that can be read.
@@ -75,7 +81,9 @@ def open_footage(
     name, started_at_ns = camera_id or camera_id_of(spec), options.started_at_ns
     match spec:
         case FileSpec(path):
-            source = FileSource(path, camera_id=name, started_at_ns=started_at_ns, threads=options.threads)
+            source = FileSource(
+                path, camera_id=name, started_at_ns=started_at_ns, threads=options.threads, tap=tap
+            )
         case FolderSpec(path):
             source = FolderSource(
                 path, camera_id=name, started_at_ns=started_at_ns, rate_hz=options.image_rate_hz
@@ -83,11 +91,26 @@ def open_footage(
     return RealtimeSource(source, clock) if options.realtime else source
 
 
-def open_camera(plan: CameraPlan, next_epoch: NextEpoch, options: LiveOptions, clock: Clock) -> FrameSource:
-    """A live camera as a source; connects when its frames are asked for, not before."""
+def open_camera(
+    plan: CameraPlan,
+    next_epoch: NextEpoch,
+    options: LiveOptions,
+    clock: Clock,
+    *,
+    tap: PacketTap | None = None,
+) -> FrameSource:
+    """A live camera as a source; connects when its frames are asked for, not before.
+
+    `tap` gets the packets of a network camera's main stream.
+
+    Raises:
+        ValueError: there is a tap although the camera has a mask: packets hold what the mask hides.
+    """
+    if tap is not None and plan.mask is not None:
+        raise ValueError(f"{plan.camera_id} has a privacy mask, which its packets would show through")
     drops = DropCounter()
     source: FrameSource
-    main = connector(plan.main, plan.transport, options, clock, drops)
+    main = connector(plan.main, plan.transport, options, clock, drops, tap=tap)
     if plan.substream is None:
         source = LiveSource(
             plan.camera_id,
@@ -98,6 +121,7 @@ def open_camera(plan: CameraPlan, next_epoch: NextEpoch, options: LiveOptions, c
             drops=drops,
             rate_limit_hz=plan.rate_limit_hz,
             clock_offset_s=plan.clock_offset_s,
+            tap=tap,
         )
     else:
         source = PairedSource(
@@ -110,18 +134,25 @@ def open_camera(plan: CameraPlan, next_epoch: NextEpoch, options: LiveOptions, c
             drops=drops,
             rate_limit_hz=plan.rate_limit_hz,
             clock_offset_s=plan.clock_offset_s,
+            tap=tap,
         )
     return source if plan.mask is None else MaskedSource(source, plan.mask)
 
 
 def connector(
-    spec: LiveSpec, transport: Transport, options: LiveOptions, clock: Clock, drops: DropCounter
+    spec: LiveSpec,
+    transport: Transport,
+    options: LiveOptions,
+    clock: Clock,
+    drops: DropCounter,
+    *,
+    tap: PacketTap | None = None,
 ) -> Connect:
-    """What opens a connection to `spec`; broken frames are counted in `drops`."""
+    """What opens a connection to `spec`; broken frames are counted in `drops`, `tap` gets the packets."""
     match spec:
         case StreamSpec(address):
             return functools.partial(
-                StreamConnection, address, transport, options=options, clock=clock, drops=drops
+                StreamConnection, address, transport, options=options, clock=clock, drops=drops, tap=tap
             )
         case UsbSpec(index):
             return functools.partial(UsbConnection, index, clock=clock)

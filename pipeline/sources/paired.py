@@ -13,6 +13,7 @@ from pipeline.sources.connection import Connect, Shot, StreamInfo
 from pipeline.sources.live import LiveBase, NextEpoch
 from pipeline.sources.options import LiveOptions
 from pipeline.sources.pairing import Pair, Pairer
+from pipeline.sources.tap import PacketTap
 from pipeline.types import Frame
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ class PairedSource(LiveBase[Pair]):
         drops: Shared with the main connection, which counts broken frames there.
         rate_limit_hz: Take at most this many pairs a second; ``None`` takes all.
         clock_offset_s: Added to the capture times: minus the known delay of this camera.
+        tap: The main connection's; told what the frames are called.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class PairedSource(LiveBase[Pair]):
         drops: DropCounter | None = None,
         rate_limit_hz: float | None = None,
         clock_offset_s: float = 0.0,
+        tap: PacketTap | None = None,
     ) -> None:
         super().__init__(
             camera_id,
@@ -57,6 +60,7 @@ class PairedSource(LiveBase[Pair]):
             drops=drops or DropCounter(),
             rate_limit_hz=rate_limit_hz,
             clock_offset_s=clock_offset_s,
+            tap=tap,
         )
         self._pairer = Pairer(options.pair_tolerance_s, options.pair_fallback_s, self._drops)
         self._lock = threading.Lock()
@@ -99,7 +103,8 @@ class PairedSource(LiveBase[Pair]):
         self._sub_sessions += 1
         return self._sub_sessions
 
-    def _deliver_main(self, _epoch: int, shot: Shot) -> None:
+    def _deliver_main(self, epoch: int, shot: Shot) -> None:
+        self._name(epoch, shot)
         with self._lock:
             self._send(self._pairer.add_main(shot))
             self._say_fallback()

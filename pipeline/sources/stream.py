@@ -18,6 +18,7 @@ from pipeline.sources.connection import Shot, StreamInfo
 from pipeline.sources.ffmpeg import decoded, explain_network, open_input, rate_of, video_stream
 from pipeline.sources.options import LiveOptions, Transport
 from pipeline.sources.picture import BgrConverter, DecodedPicture
+from pipeline.sources.tap import PacketTap
 from pipeline.sources.timeline import CaptureTimes, Timeline, to_ns
 
 _UNTIMED = frozenset({"mpjpeg", "mjpeg", "h264", "hevc"})
@@ -58,6 +59,7 @@ class StreamConnection:
         address: Where.
         transport: For RTSP; others ignore it.
         drops: Broken frames are counted here as ``corrupt``.
+        tap: Shown every packet before it is decoded; pictures say their packet's ordinal then.
 
     Raises:
         SourceNotFound, SourceUnreadable: it will not work next time either.
@@ -72,11 +74,13 @@ class StreamConnection:
         options: LiveOptions,
         clock: Clock,
         drops: DropCounter,
+        tap: PacketTap | None = None,
     ) -> None:
         self._address = address
         self._stall_s = options.stall_s
         self._clock = clock
         self._drops = drops
+        self._tap = tap
         self._explain = functools.partial(explain_network, str(address))
         self._container = open_input(
             address.reveal(),
@@ -105,13 +109,17 @@ class StreamConnection:
         # Threads that each decode a frame would hold every frame back until the next few have come.
         self._stream.codec_context.thread_type = av.codec.context.ThreadType.SLICE
         self._stream.codec_context.copy_opaque = True
+        if self._tap is not None:
+            self._tap.open_stream(self._stream)
         life = _Life(self._clock)
         for packet in self._packets():
             life.heard()
             if packet is None:
                 yield None
             else:
-                packet.opaque = self._clock.now_ns()
+                ordinal = None if self._tap is None else self._tap.packet(packet)
+                # A new object for each packet: PyAV finds it by its address when the frame comes out.
+                packet.opaque = (ordinal, self._clock.now_ns())
                 for frame in decoded(packet, self._drops):
                     life.seen()
                     yield self._shot(frame)
@@ -120,6 +128,8 @@ class StreamConnection:
 
     def close(self) -> None:
         """Hang up."""
+        if self._tap is not None:
+            self._tap.close_stream()
         self._container.close()
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
@@ -139,7 +149,8 @@ class StreamConnection:
         return isinstance(error, av.error.ExitError) and self._address.scheme in _RTSP
 
     def _shot(self, frame: VideoFrame) -> Shot:
-        arrived_ns = frame.opaque if isinstance(frame.opaque, int) else self._clock.now_ns()
+        marked = frame.opaque
+        ordinal, arrived_ns = marked if isinstance(marked, tuple) else (None, self._clock.now_ns())
         raw_ns = self._stamp_of(frame, arrived_ns)
         pts_ns = self._timeline.stamp(raw_ns)
         started_us = self._container.start_time_realtime
@@ -149,6 +160,7 @@ class StreamConnection:
             captured_at_ns=self._times.place(pts_ns, arrived_ns),
             camera_at_ns=started_us * 1000 + raw_ns if told else None,  # type: ignore[operator]
             picture=DecodedPicture(frame, self._convert),
+            ordinal=ordinal,
         )
 
     def _stamp_of(self, frame: VideoFrame, arrived_ns: int) -> int | None:

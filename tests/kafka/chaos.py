@@ -20,6 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from audit.ledger.entries import Entry, Kind
+from audit.ledger.folder import FOLDER, LedgerFolder
+from audit.ledger.frames import Frame
+from audit.ledger.signing import Verifier
+from audit.ledger.verify import verify
 from pipeline.types import FaceCrop, TrackEnded, TrackKey
 from tests.kafka.broker import Broker
 from tests.kafka.crew import Crew, environment, wait_until
@@ -34,14 +39,14 @@ TRACKS = 24
 _AUDIT_PATIENCE_S, _LIVE_PATIENCE_S = 150.0, 120.0
 _PAUSES_S = (0.2, 2.0)
 _CROPS_A_TRACK, _BEAT_S = 10, 0.4
+_ENDED = "SELECT record FROM sightings WHERE revision = 'end' ORDER BY decision_id"
 
 
 def canonical(data: Path) -> list[str]:
-    """The records of all ended tracks in a data folder, in the order of their ids."""
+    """The records of all ended tracks in a data folder, in the order of their ids; none without tables."""
     with sqlite3.connect(f"file:{data / 'pinwatch.db'}?mode=ro", uri=True, timeout=30) as database:
-        rows = database.execute(
-            "SELECT record FROM sightings WHERE revision = 'end' ORDER BY decision_id"
-        ).fetchall()
+        made = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'sightings'").fetchone()
+        rows = database.execute(_ENDED).fetchall() if made else []
     database.close()
     return [row[0] for row in rows]
 
@@ -79,6 +84,22 @@ def audit_round(clip: Path, folder: Path, broker: Broker, number: int) -> tuple[
         for name in ("embed1", "embed2", "match"):
             crew.stop(name)
     return canonical(data), sorted(lines.read_text(encoding="utf-8").splitlines())
+
+
+def unproved(data: Path) -> list[str]:
+    """What is wrong with the ledger of a data folder; decisions that are kept and not in it as well."""
+    folder = LedgerFolder(data / FOLDER)
+    written: set[str] = set()
+
+    def note(chain: str, frame: Frame, entry: Entry) -> None:
+        if entry.kind == Kind.DECISION:
+            written.add(entry.fields["decision_id"])
+
+    report = verify(folder, Verifier.read(folder.public_key), watcher=note)
+    kept = {json.loads(record)["decision_id"] for record in canonical(data)}
+    return [str(problem) for problem in report.problems] + [
+        f"{each}: not recorded" for each in kept - written
+    ]
 
 
 def differences(found: Sequence[str], expected: Sequence[str]) -> list[str]:
@@ -222,7 +243,9 @@ def main(arguments: list[str] | None = None) -> int:
                 records, lines = audit_round(clip, folder / f"audit{number}", broker, number)
                 wrong = differences(records, expected[0]) + differences(lines, expected[1])
                 live = live_round(folder / f"live{number}", broker, number)
-                audit = "DIFFERS" if wrong else f"{len(records)} tracks, the same bytes"
+                wrong += unproved(folder / f"audit{number}" / "data")
+                wrong += unproved(folder / f"live{number}" / "data")
+                audit = "DIFFERS" if wrong else f"{len(records)} tracks, the same bytes, in the ledger"
                 counts = ", ".join(f"{count} {name}" for name, count in live.items())
                 sys.stdout.write(
                     f"round {number}: audit {audit}; live {counts}; {time.monotonic() - begun:.0f} s\n"

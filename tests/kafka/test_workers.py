@@ -160,6 +160,7 @@ def test_an_audit_loses_nothing_and_decides_nothing_twice(
     records, lines = chaos.audit_round(clip, folder / f"audit{number}", fragile, number)
     assert not chaos.differences(records, expected[0])
     assert not chaos.differences(lines, expected[1])
+    assert not chaos.unproved(folder / f"audit{number}" / "data")
 
 
 @pytest.mark.assets
@@ -168,4 +169,5 @@ def test_an_audit_loses_nothing_and_decides_nothing_twice(
 def test_live_cameras_account_for_every_drop(number: int, folder: Path, fragile: Broker) -> None:
     causes = chaos.live_round(folder / f"live{number}", fragile, number)
     assert causes["tracks"] == chaos.TRACKS
+    assert not chaos.unproved(folder / f"live{number}" / "data")
     assert causes["crops"], "somebody was compared all the same"

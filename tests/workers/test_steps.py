@@ -245,7 +245,7 @@ def test_an_old_crop_is_shed_and_counted_and_the_end_of_its_track_is_not(
 
 def test_a_track_whose_reader_died_is_decided_after_a_while(embedded: Callable[..., EmbeddedFace]) -> None:
     clock = ManualClock()
-    step = MatchStep(OneSubject(), "r", KEY, Orphans(60.0, clock))
+    step = MatchStep(OneSubject(), "r", KEY, orphans=Orphans(60.0, clock))
     batch = arrived([embedded(sequence=0)])
     assert [s.revision for s in said(step, batch)] == [Revision.NEW]
     clock.advance(59)

@@ -10,8 +10,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.errors import UsageError
 from workers.cli import gallery_calibrate, gallery_upkeep, lists
 from workers.cli.common import App, context, err, out, print_json, progress
+from workers.cli.erasing import erase_for_good
 from workers.cli.showing import path_text
 
 if TYPE_CHECKING:
@@ -140,14 +142,28 @@ def remove(
         str | None,
         typer.Option(metavar="SHA256", help="Only the photograph whose checksum begins like this."),
     ] = None,
+    erase: Annotated[
+        bool,
+        typer.Option("--erase", help="For good: templates, photographs, name, and what was seen of them."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before erasing.")] = False,
 ) -> None:
     """Recognise a subject no longer, or take one photograph of theirs out.
 
-    What was decided before can still be explained: rows and photographs stay, marked as removed.
+    What was decided before can still be explained: rows and photographs stay, marked as removed. With
+    `--erase` nothing stays but an opaque id: what the ledger holds of them cannot be read by anybody any
+    more, and a receipt says which footage still shows them. Works for subjects that were removed before,
+    too.
 
-    Example: `pinwatch gallery remove "Grace Hopper"`
+    Example: `pinwatch gallery remove "Grace Hopper" --erase`
     """
-    store = context(ctx).store()
+    program = context(ctx)
+    if erase:
+        if photo is not None:
+            raise UsageError("--erase takes a whole subject: leave --photo out")
+        erase_for_good(program, name, yes)
+        return
+    store = program.store()
     epoch = store.remove(name) if photo is None else store.remove_photo(name, photo)
     what = name if photo is None else f"a photograph of {name}"
     out.print(f"removed {what} (gallery epoch {epoch})", markup=False)

@@ -77,10 +77,8 @@ def _plot(measured: Distributions, points: list[OperatingPoint], target: Path) -
 
 
 def _save(program: Context, point: OperatingPoint, report: dict[str, object]) -> None:
-    from gallery.calibrations import CalibrationStore
-
     margin = program.thresholds().margin
-    saved = CalibrationStore(program.database(), now_ns=program.clock.now_ns).save(
+    saved = program.calibrations().save(
         program.template_key(), match=point.threshold, margin=margin, fmr=point.wanted_fmr, report=report
     )
     err.print(f"saved as calibration {saved.id}: in use since gallery epoch {saved.epoch}", markup=False)

@@ -13,6 +13,7 @@ from pipeline.errors import PinwatchError
 from pipeline.redact import redact
 from workers.build import Context
 from workers.cli import (
+    audit,
     cameras,
     config,
     demo,
@@ -22,12 +23,16 @@ from workers.cli import (
     identify,
     models,
     pin,
+    recordings,
+    replay,
     robustness,
+    sightings,
     topics,
+    unknowns,
     watch,
     worker,
 )
-from workers.cli.common import App, err, out
+from workers.cli.common import App, context, err, out
 from workers.config import LogSettings
 from workers.logs import configure
 
@@ -53,10 +58,12 @@ def root(
 
     Example: `pinwatch watch lobby.mp4 --annotate named.mp4`
     """
+    context(ctx).activity = ctx.invoked_subcommand or "pinwatch"
 
 
 app.command("watch")(watch.watch)
 app.command("identify")(identify.identify)
+app.command("replay")(replay.replay)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.add_typer(gallery.app, name="gallery")
@@ -64,19 +71,23 @@ app.add_typer(cameras.app, name="cameras")
 app.add_typer(models.app, name="models")
 app.add_typer(pin.app, name="pin")
 app.add_typer(robustness.app, name="robustness")
+app.add_typer(recordings.app, name="recordings")
 app.add_typer(worker.app, name="worker")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
 app.command("lag")(dlq.lag)
+app.add_typer(audit.app, name="audit")
+app.add_typer(sightings.app, name="sightings")
+app.add_typer(unknowns.app, name="unknowns")
 app.add_typer(config.app, name="config")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program; ends the process with 0, 1 (the work failed), 2 (usage or configuration)."""
     configure(LogSettings())
-    context = Context(on_settings=lambda settings: configure(settings.log))
+    program = Context(on_settings=lambda settings: configure(settings.log))
     try:
-        app(args=arguments, obj=context)
+        app(args=arguments, obj=program)
     except PinwatchError as error:
         err.print(f"pinwatch: {redact(str(error))}", markup=False, style="red")
         sys.exit(error.exit_code)
@@ -86,4 +97,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(0)
     finally:
-        context.close()
+        program.close()

@@ -58,6 +58,9 @@ def watch(
         str | None, typer.Option(help="Wall-clock time of a file's first frame, ISO 8601.", metavar="TIME")
     ] = None,
     image_rate: Annotated[float, typer.Option(help="Images a second of a folder.", min=0.01)] = 1.0,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep the footage, so that it can be looked at again.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the sightings as JSON lines.")] = False,
 ) -> None:
     """Watch videos, folders of images or cameras, and say who was seen.
@@ -78,6 +81,7 @@ def watch(
         run_id=run_id,
         started_at_ns=parse_time(started_at),
         image_rate_hz=image_rate,
+        record=record,
     )
     result = run_watch(context(ctx), request)
     if json:

@@ -50,6 +50,9 @@ def read(
     started_at: Annotated[
         str | None, typer.Option(help="Wall-clock time of a file's first frame, ISO 8601.", metavar="TIME")
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep the footage on this machine, in `<data>/recordings`.")
+    ] = False,
 ) -> None:
     """Read cameras or recordings: detect and track faces, and send their crops.
 
@@ -64,12 +67,12 @@ def read(
         if sources:
             raise UsageError("recordings need --job ID; live cameras come from the database")
         with until_told(stop.set, *_ENDING):
-            workers.read_live(stop)
+            workers.read_live(stop, record=record)
         return
     if not sources:
         raise UsageError(f"name the recordings of {job}: pinwatch worker read FILE... --job {job}")
     failed = False
-    request = WatchRequest(sources=tuple(sources), started_at_ns=parse_time(started_at))
+    request = WatchRequest(sources=tuple(sources), started_at_ns=parse_time(started_at), record=record)
     for report in workers.read_footage(request):
         out.print(f"{report.camera_id}: {report.frames} frames, {report.faces} faces", markup=False)
         if report.error:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import openvino as ov
 import pytest
 import torch
-from openvino import opset13 as ops
 
 from pipeline.embed.ir import IrNetwork
 from pipeline.errors import ModelFormatError
 from pipeline.models import Catalogue, ModelKind
+from pipeline.silent_openvino import load_openvino
+
+ov = load_openvino()
+ops = ov.opset13
 
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 
@@ -21,7 +24,7 @@ def random_array(*shape: int) -> np.ndarray:
     return np.random.default_rng(sum(shape)).normal(0, 0.3, shape).astype(np.float32)
 
 
-def small_model() -> ov.Model:
+def small_model() -> Any:
     """Every layer type the reader knows, some with stride, padding, groups and dilation."""
     image = ops.parameter([1, 4, 16, 16], np.float32, name="image")
     x = ops.add(ops.multiply(image, random_array(1, 4, 1, 1)), random_array(1, 4, 1, 1))
@@ -33,7 +36,7 @@ def small_model() -> ov.Model:
     return ov.Model([ops.multiply(x, gate)], [image], "small")
 
 
-def saved(model: ov.Model, folder: Path, half: bool = False) -> tuple[Path, Path]:
+def saved(model: Any, folder: Path, half: bool = False) -> tuple[Path, Path]:
     ov.save_model(model, folder / "net.xml", compress_to_fp16=half)
     return folder / "net.xml", folder / "net.bin"
 

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 _BEATS_A_SESSION = 4
 _COMMIT_S = 0.1
-"""A commit is a write of the broker's own: one for every batch of a few crops costs it more than the crops."""
+"""A commit is a write of the broker's own: one for every few crops costs it more than the crops."""
 _COMMIT_PATIENCE_MS = 5_000
 _LATER = (
     errors.CommitFailedError,

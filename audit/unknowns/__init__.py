@@ -1,0 +1,1 @@
+"""Groups of tracks that nobody was named for: the same stranger, seen again."""

@@ -1,0 +1,148 @@
+"""Puts together what a process that decides leaves in the ledger, and what derives it again."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from audit.decisions import Journal
+from audit.fingerprint import digest_of, numeric_fingerprint
+from audit.ledger.entries import Kind
+from audit.replay import Replay
+from audit.search.faces import FaceStore
+from audit.unknowns.grouper import Grouper
+from audit.unknowns.linkage import Linkage
+from pipeline.seams import FrameSource, GalleryIndex
+from workers.trail import EvidenceBook, FaceKeeper, Trail
+
+_DAY_S = 86_400.0
+
+if TYPE_CHECKING:
+    from workers.build import Context
+    from workers.footage_replay import FootageReplay
+    from workers.reader import Reader
+
+
+def trail(context: Context, run_id: str) -> Trail:
+    """Of a run that begins now; the ledger is told so first.
+
+    Raises:
+        StorageError: the ledger cannot be written.
+    """
+    fingerprint = fingerprint_of(context)
+    digest = digest_of(fingerprint)
+    context.ledger().append(Kind.SESSION, _session(context, run_id, fingerprint, digest))
+    _forget_what_is_over(context)
+    return Trail(
+        context.ledger(),
+        context.keys(),
+        context.crops(),
+        Journal(context.ledger(), context.keys(), digest, context.clock),
+        EvidenceBook(),
+        _face_keeper(context) if context.settings.audit.faces else None,
+    )
+
+
+def _face_keeper(context: Context) -> FaceKeeper:
+    database, now_ns = context.database(), context.clock.now_ns
+
+    def grouper() -> Grouper:
+        return Grouper(database, context.template_key(), Linkage.of(context.thresholds()), now_ns=now_ns)
+
+    return FaceKeeper(FaceStore(database, now_ns=now_ns), grouper)
+
+
+def footage_replay(context: Context) -> FootageReplay:
+    """Decides recorded footage again with the models and cameras of the settings."""
+    from audit.recording.library import Recordings
+    from audit.recording.replay import RecordedSource
+    from gallery.index import FaissIndex
+    from pipeline.sources.select import FileSpec
+    from workers.footage_replay import FootageReplay
+
+    embedder, store = context.with_evidence(context.embedder()), context.store()
+    recordings, saved = Recordings(context.settings.data), context.cameras()
+    names = set(saved.names())
+
+    @functools.cache
+    def gallery(epoch: int) -> GalleryIndex:
+        return FaissIndex(store.snapshot(embedder.key, epoch))
+
+    def reader(source: FrameSource) -> Reader:
+        camera = saved.get(source.camera_id) if source.camera_id in names else None
+        return context.reader(source, FileSpec(context.settings.data), camera)
+
+    return FootageReplay(
+        context.keys(),
+        context.crops(),
+        embedder,
+        gallery,
+        open_source=functools.partial(RecordedSource, recordings),
+        new_reader=reader,
+    )
+
+
+def _forget_what_is_over(context: Context) -> None:
+    """What was erased from another data folder, and what was kept for long enough."""
+    eraser, days = context.eraser(), context.settings.audit.keep_unknown_days
+    eraser.follow()
+    if days:
+        eraser.expire_unknown(days * _DAY_S)
+
+
+def replay(context: Context, anew: bool) -> Replay:
+    """Derives recorded decisions again with the models of the settings.
+
+    Args:
+        context: Models, gallery, ledger.
+        anew: Whatever models decided: the gallery is embedded again in memory for it.
+    """
+    from gallery.anew import snapshot_anew
+    from gallery.erase import erased_subjects
+    from gallery.index import FaissIndex
+
+    embedder = context.with_evidence(context.embedder())
+    store = context.store()
+
+    @functools.cache
+    def gallery(epoch: int) -> GalleryIndex:
+        if anew:
+            return FaissIndex(snapshot_anew(store, context.vision(), epoch))
+        return FaissIndex(store.snapshot(embedder.key, epoch))
+
+    return Replay(
+        context.keys(),
+        context.crops(),
+        embedder,
+        gallery,
+        fingerprint=digest_of(fingerprint_of(context)),
+        erased=erased_subjects(context.database()),
+        thresholds=context.thresholds if anew else None,
+    )
+
+
+def fingerprint_of(context: Context) -> Mapping[str, object]:
+    """What the numbers of this process depend on."""
+    settings = context.settings
+    return numeric_fingerprint(
+        {
+            "device": context.device(),
+            "detector": settings.detector.model_dump(mode="json"),
+            "embedder": settings.embedder.model_dump(mode="json"),
+        }
+    )
+
+
+def _session(context: Context, run_id: str, fingerprint: Mapping[str, object], digest: str) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "program": importlib.metadata.version("pinwatch"),
+        "activity": context.activity,
+        "settings": context.settings.model_dump(mode="json"),  # secrets are masked
+        "models": context.model_ids(),
+        "gallery_epoch": context.store().epoch(),
+        "fingerprint": dict(fingerprint),
+        "fingerprint_digest": digest,
+    }
