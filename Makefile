@@ -35,7 +35,8 @@ bench: $(STAMP)  ## measure identification, speed and memory (needs the assets)
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.pipeline
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.memory
 
-soak: $(STAMP)  ## kill every worker and the broker fifty times over (about an hour; needs the assets)
+soak: $(STAMP)  ## kill everything fifty times over (some two hours; needs the assets)
+	$(BIN)/python -m tests.end_to_end.chaos --rounds 50
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m tests.kafka.chaos --rounds 50
 
 clean:  ## remove the environment and what tools left behind (keeps pinwatch-data/)

@@ -11,8 +11,10 @@ import fcntl
 import hashlib
 import os
 import struct
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import msgspec
@@ -32,7 +34,10 @@ from pipeline.types import ByteArray, FaceCrop, TrackKey
 FOLDER = "crops"
 SUFFIX = ".crops"
 _LENGTH = struct.Struct("<I")
-_QUICK = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+_QUICK = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+
+Record = tuple[Kind, Mapping[str, Any]]
+"""What the ledger is told."""
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -60,6 +65,9 @@ class CropStore:
 
     def __init__(self, root: Path, keys: KeyRing, ledger: Ledger | None, clock: Clock) -> None:
         self._root, self._keys, self._ledger, self._clock = root, keys, ledger, clock
+        self._lock = threading.Lock()
+        self._written: set[Path] = set()
+        self._untold: list[Record] = []
 
     def keep(self, run_id: str, crops: Sequence[FaceCrop]) -> None:
         """Keep crops for good; a crop that comes again is kept again, and read once.
@@ -68,12 +76,33 @@ class CropStore:
             StorageError: they cannot be written.
         """
         assert self._ledger is not None, "this store only reads"
+        self.put(run_id, crops)
+        self._ledger.extend(self.settle())
+
+    def settle(self) -> list[Record]:
+        """Make durable what was put, and say what the ledger has to be told of it, once.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with self._lock:
+            written, self._written = self._written, set()
+            untold, self._untold = self._untold, []
+        for path in written:
+            _sync(path)
+        return untold
+
+    def put(self, run_id: str, crops: Sequence[FaceCrop]) -> None:
+        """Keep crops, for good once they are settled: a disk takes as long for one as for many.
+
+        Raises:
+            StorageError: they cannot be written.
+        """
         by_track: dict[TrackKey, list[FaceCrop]] = {}
         for crop in crops:
             by_track.setdefault(crop.key, []).append(crop)
         scopes = {key: scope_of(run_id, key) for key in by_track}
         keys = self._keys.obtain(list(scopes.values()), self._clock.now_ns())
-        records = []
         for key, some in by_track.items():
             scope = scopes[key]
             sealed = [seal(keys[scope], _encode(crop), f"{scope}#{crop.sequence}") for crop in some]
@@ -81,8 +110,9 @@ class CropStore:
             digests = [
                 [crop.sequence, hashlib.sha256(one).digest()] for crop, one in zip(some, sealed, strict=True)
             ]
-            records.append((Kind.CROPS, {"scope": scope, "digests": digests}))
-        self._ledger.extend(records)
+            with self._lock:
+                self._written.add(self._root / crop_path(scope))
+                self._untold.append((Kind.CROPS, {"scope": scope, "digests": digests}))
 
     def read(self, run_id: str, key: TrackKey) -> list[FaceCrop]:
         """The crops of a track, by sequence; none where none was kept.
@@ -129,18 +159,24 @@ class CropStore:
             for one, sequence in zip(sealed, sequences, strict=True)
         )
         try:
-            new = not path.exists()
-            if new:
-                path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a+b", buffering=0) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 file.truncate(_whole_bytes(path.read_bytes()))  # what a crash tore was never acknowledged
                 file.write(data)
-                os.fsync(file.fileno())
-            if new:
-                sync_folder(path.parent)
         except OSError as error:
             raise StorageError(f"cannot keep crops in {path}: {error.strerror}") from error
+
+
+def _sync(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+    except FileNotFoundError:  # erased meanwhile
+        return
+    except OSError as error:
+        raise StorageError(f"cannot keep crops in {path}: {error.strerror}") from error
 
 
 def crop_path(scope: str) -> Path:

@@ -163,8 +163,16 @@ class Journal:
     def __init__(self, ledger: Ledger, keys: KeyRing, fingerprint: str, clock: Clock) -> None:
         self._ledger, self._keys, self._fingerprint, self._clock = ledger, keys, fingerprint, clock
 
-    def write(self, decided: Sequence[tuple[Sighting, Evidence]]) -> None:
+    def write(
+        self,
+        decided: Sequence[tuple[Sighting, Evidence]],
+        before: Sequence[tuple[Kind, Mapping[str, Any]]] = (),
+    ) -> None:
         """Record decisions; durable when this returns.
+
+        Args:
+            decided: With what they were made of.
+            before: Records that belong before them.
 
         Raises:
             StorageError: they cannot be written; none of them was.
@@ -178,8 +186,11 @@ class Journal:
         keys = self._keys.obtain(scopes, self._clock.now_ns(), named)
         self._ledger.extend(
             [
-                (Kind.DECISION, self._fields(sighting, evidence, scope, keys[scope]))
-                for scope, (sighting, evidence) in zip(scopes, decided, strict=True)
+                *before,
+                *(
+                    (Kind.DECISION, self._fields(sighting, evidence, scope, keys[scope]))
+                    for scope, (sighting, evidence) in zip(scopes, decided, strict=True)
+                ),
             ]
         )
 

@@ -63,7 +63,7 @@ def assemble(context: Context, request: WatchRequest, run_id: str, hooks: Hooks)
             sinks.append(opening.enter_context(JsonlSink(request.sightings, names)))
         embed = EmbedStep(embedder, context.settings.embedder.batch_size)
         steps: list[tuple[Step, Topic | None]] = [
-            (keeping_crops(embed, context, trail, run_id), Topic.EMBEDDINGS),
+            (keeping_crops(embed, context, trail, run_id, settled=False), Topic.EMBEDDINGS),
             (MatchStep(replica, run_id, embedder.key, witness=witness_of(trail)), Topic.SIGHTINGS),
             (RecordStep(sinks), None),
         ]
@@ -89,11 +89,21 @@ def assemble(context: Context, request: WatchRequest, run_id: str, hooks: Hooks)
         )
 
 
-def keeping_crops(embed: EmbedStep, context: Context, trail: Trail | None, run_id: str) -> Step:
-    """The step itself, or one that keeps the crops where the settings want them."""
+def keeping_crops(
+    embed: EmbedStep, context: Context, trail: Trail | None, run_id: str, *, settled: bool
+) -> Step:
+    """The step itself, or one that keeps the crops where the settings want them.
+
+    Args:
+        embed: The step.
+        context: The settings.
+        trail: What this process leaves behind, if anything.
+        run_id: Of the decisions.
+        settled: Each batch for good at once; else whoever writes the decisions, in this process, sees to it.
+    """
     if trail is None or not context.settings.audit.crops:
         return embed
-    return KeepingEmbedStep(embed, trail.crops, run_id)
+    return KeepingEmbedStep(embed, trail.crops.keep if settled else trail.crops.put, run_id)
 
 
 def witness_of(trail: Trail | None) -> Witness:

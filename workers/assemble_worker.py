@@ -89,7 +89,7 @@ class Workers:
             TrackLog("embedded", self.run_id),
         )
         trail = context.trail(self.run_id)
-        self._serve(keeping_crops(step, context, trail, self.run_id), stop, metrics)
+        self._serve(keeping_crops(step, context, trail, self.run_id, settled=True), stop, metrics)
 
     def match(self, stop: threading.Event, sightings: Path | None = None) -> None:
         """Decide whose faces they are until `stop` is set.

@@ -78,16 +78,19 @@ class LedgerSink:
     Args:
         journal: Writes them.
         book: Saw them being made.
+        crops: What was put there is settled first: a decision's crops are there before it is announced.
         faces: Keeps the faces; ``None`` keeps none.
     """
 
-    def __init__(self, journal: Journal, book: EvidenceBook, faces: FaceKeeper | None = None) -> None:
-        self._journal, self._book, self._faces = journal, book, faces
+    def __init__(
+        self, journal: Journal, book: EvidenceBook, crops: CropStore, faces: FaceKeeper | None = None
+    ) -> None:
+        self._journal, self._book, self._crops, self._faces = journal, book, crops, faces
 
     def write(self, sightings: Sequence[Sighting]) -> None:
         found = [(sighting, self._book.take(sighting.decision_id)) for sighting in sightings]
         decided = [(sighting, evidence) for sighting, evidence in found if evidence is not None]
-        self._journal.write(decided)
+        self._journal.write(decided, self._crops.settle())
         if self._faces is not None:
             self._faces.keep(decided)
 
@@ -102,17 +105,22 @@ class KeepingEmbedStep:
 
     Args:
         embed: Purifies and embeds.
-        store: Keeps.
+        keep: Keeps the crops of a run: :meth:`CropStore.keep`, or :meth:`CropStore.put` where whoever writes
+            the decisions in this process settles them.
         run_id: Of the decisions.
     """
 
-    def __init__(self, embed: EmbedStep, store: CropStore, run_id: str) -> None:
-        self._embed, self._store, self._run_id = embed, store, run_id
+    def __init__(
+        self, embed: EmbedStep, keep: Callable[[str, Sequence[FaceCrop]], None], run_id: str
+    ) -> None:
+        self._embed, self._keep, self._run_id = embed, keep, run_id
         self.name, self.inputs, self.batch_size = embed.name, embed.inputs, embed.batch_size
 
     def process(self, batch: Sequence[Arrived]) -> Iterator[Outgoing | Refused]:
         fresh = self._embed.fresh(batch)
-        self._store.keep(self._run_id, [item.message for item in fresh if isinstance(item.message, FaceCrop)])
+        crops = [item.message for item in fresh if isinstance(item.message, FaceCrop)]
+        if crops:
+            self._keep(self._run_id, crops)
         yield from self._embed.embed(fresh)
 
     def forget(self, partitions: Collection[Any]) -> None:
@@ -145,7 +153,7 @@ class Trail:
     @property
     def sink(self) -> LedgerSink:
         """Takes decisions that :attr:`book` has witnessed."""
-        return LedgerSink(self.journal, self.book, self.faces)
+        return LedgerSink(self.journal, self.book, self.crops, self.faces)
 
 
 class SegmentRecorder:

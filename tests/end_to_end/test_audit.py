@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from tests.end_to_end import chaos
 from workers.demo.footage import compose
 from workers.demo.portraits import grace_hopper_bgr
 
@@ -55,6 +56,20 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("gallery", "enroll", NAME, folder / "hopper.png")
     run("watch", folder / "lobby.mp4", "--run-id", RUN, "--sightings", folder / "lobby.jsonl")
     return folder
+
+
+@pytest.fixture(scope="module")
+def clip(decided: Path) -> Path:
+    return decided / "lobby.mp4"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(5))
+def test_killed_while_it_records_it_has_lost_nothing_that_was_said(
+    number: int, clip: Path, tmp_path: Path
+) -> None:
+    found = chaos.kill_round(clip, tmp_path / "round", number)
+    assert found.frames > 10
 
 
 @pytest.fixture
