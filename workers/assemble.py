@@ -85,6 +85,7 @@ def assemble(context: Context, request: WatchRequest, run_id: str, hooks: Hooks)
             failed=failed,
             drawings=recorded,
             on_drawn=hooks.on_drawn,
+            on_reports=trail.note_reports if trail else lambda reports: None,
             resources=opening.pop_all(),
         )
 

@@ -82,6 +82,7 @@ class Session:
         failed: Sources that could not even be opened.
         drawings: Annotated videos to write when all is decided.
         on_drawn: See :class:`Hooks`.
+        on_reports: Told how every camera fared, when all is decided.
         resources: What to close; owned from here on.
     """
 
@@ -96,12 +97,13 @@ class Session:
         failed: Sequence[ChannelReport],
         drawings: Sequence[FootageOverlay],
         on_drawn: Callable[[str, int], None],
+        on_reports: Callable[[Sequence[ChannelReport]], None],
         resources: ExitStack,
     ) -> None:
         self.expected = expected
         self._failed = failed
         self._drawings = drawings
-        self._on_drawn = on_drawn
+        self._on_drawn, self._on_reports = on_drawn, on_reports
         self._run_id = run_id
         self._watch = watch
         self._summary = summary
@@ -111,6 +113,7 @@ class Session:
     def run(self) -> SessionResult:
         """Block until all sources have ended and everything is written; see :meth:`Watch.run`."""
         reports = self._watch.run()
+        self._on_reports([*reports, *self._failed])
         for drawing in self._drawings:
             for done in drawing.draw():
                 self._on_drawn(drawing.camera_id, done)

@@ -20,7 +20,9 @@ from audit.search.faces import FaceStore, face_of
 from audit.segments import told_of
 from audit.unknowns.grouper import Grouper
 from pipeline.decide import WeightedEmbedding, nearest_subjects
+from pipeline.redact import redact
 from pipeline.types import EmbeddedFace, FaceCrop, Sighting
+from workers.channel import ChannelReport
 from workers.loop import Arrived, Outgoing, Refused
 from workers.steps import EmbedStep, Gallery
 
@@ -154,6 +156,24 @@ class Trail:
     def sink(self) -> LedgerSink:
         """Takes decisions that :attr:`book` has witnessed."""
         return LedgerSink(self.journal, self.book, self.crops, self.faces)
+
+    def note_reports(self, reports: Sequence[ChannelReport]) -> None:
+        """What every camera showed, what was left out of it and why, and what ended it early."""
+        self.ledger.extend(
+            [
+                (
+                    Kind.DROPS,
+                    {
+                        "camera_id": report.camera_id,
+                        "frames": report.frames,
+                        "faces": report.faces,
+                        "dropped_by_cause": dict(report.dropped_by_cause),
+                        "error": None if report.error is None else redact(str(report.error)),
+                    },
+                )
+                for report in reports
+            ]
+        )
 
 
 class SegmentRecorder:

@@ -18,7 +18,7 @@ from audit.ledger.signing import Verifier
 from audit.page import page, rows_of, utc
 from audit.verification import verify_folder
 from pipeline.errors import StorageError, UsageError
-from workers.cli.common import App, context, err, out, print_json
+from workers.cli.common import App, context, err, note_access, out, print_json
 
 app = App(help="Prove what was decided: verify, show a decision, keep a checkpoint elsewhere.")
 
@@ -106,9 +106,7 @@ def show(
         return
     case = open_case(folder, program.keys(), program.crops(), decision)
     concerned = [] if case.content is None else [subject_id for subject_id, _ in case.content.neighbours]
-    recorder = program.recorder()
-    if recorder is not None:
-        recorder.accessed(f"decision {case.entry.decision_id}", concerned)
+    note_access(program, f"decision {case.entry.decision_id}", concerned)
     names = program.store().names(concerned)
     if html is not None:
         _write_page(case, names, html)

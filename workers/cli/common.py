@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -130,6 +130,13 @@ def context(ctx: typer.Context) -> Context:
     if not isinstance(ctx.obj, Context):
         raise TypeError("the command line was not started through workers.cli.main")
     return ctx.obj
+
+
+def note_access(program: Context, what: str, subject_ids: Collection[str]) -> None:
+    """Record that somebody looked at people's data; nobody's is nothing to record."""
+    recorder = program.recorder()
+    if recorder is not None and subject_ids:
+        recorder.accessed(what, subject_ids)
 
 
 @contextmanager

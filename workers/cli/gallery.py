@@ -12,7 +12,7 @@ from rich.table import Table
 
 from pipeline.errors import UsageError
 from workers.cli import gallery_calibrate, gallery_upkeep, lists
-from workers.cli.common import App, context, err, out, print_json, progress
+from workers.cli.common import App, context, err, note_access, out, print_json, progress
 from workers.cli.erasing import erase_for_good
 from workers.cli.showing import path_text
 
@@ -101,7 +101,9 @@ def list_(ctx: typer.Context, json: JsonFlag = False) -> None:
 
     Example: `pinwatch gallery list`
     """
-    subjects = context(ctx).store().subjects()
+    program = context(ctx)
+    subjects = program.store().subjects()
+    note_access(program, "gallery list", [subject.id for subject in subjects])
     if json:
         print_json([asdict(subject) for subject in subjects])
         return
@@ -121,6 +123,7 @@ def show(ctx: typer.Context, name: Name, json: JsonFlag = False) -> None:
     program = context(ctx)
     store = program.store()
     subject = store.subject(name)
+    note_access(program, "gallery show", [subject.id])
     photos = [_photo(store, template) for template in store.templates(subject.id)]
     lists_of = program.lists().lists_of(subject.id)
     if json:

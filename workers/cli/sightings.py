@@ -21,7 +21,7 @@ from audit.verdicts import Opinion, VerdictStore
 from pipeline.errors import UsageError
 from pipeline.types import Embedding, Outcome, Sighting
 from workers.build import Context
-from workers.cli.common import App, context, err, out, print_json
+from workers.cli.common import App, context, err, note_access, out, print_json
 from workers.names import subject_ids
 from workers.sighting import as_record
 
@@ -84,7 +84,7 @@ def search(
     )
     cursor = None if after is None else Cursor.parse(after)
     page = SightingSearch(program.database()).page(wanted, after=cursor, limit=limit)
-    _note(program, "sightings search", subject_ids(page.sightings))
+    note_access(program, "sightings search", subject_ids(page.sightings))
     names = program.store().names(subject_ids(page.sightings))
     if json:
         for sighting in page.sightings:
@@ -158,12 +158,6 @@ def _ids(program: Context, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(program.store().subject(name).id for name in names)
 
 
-def _note(program: Context, what: str, concerned: set[str]) -> None:
-    recorder = program.recorder()
-    if recorder is not None:
-        recorder.accessed(what, concerned)
-
-
 def _probe(program: Context, like: str) -> Embedding:
     """Of a photograph's most prominent face, or of the track that a decision ended.
 
@@ -191,7 +185,7 @@ def _probe(program: Context, like: str) -> Embedding:
 
 def _show_faces(program: Context, answer: FaceAnswer, json: bool) -> None:
     concerned = {hit.subject_id for hit in answer.hits if hit.subject_id}
-    _note(program, "search by a face", concerned)
+    note_access(program, "search by a face", concerned)
     names = program.store().names(concerned)
     if json:
         for hit in answer.hits:
