@@ -56,7 +56,7 @@ $(STAMP): pyproject.toml
 	@echo "Installing into $(VENV): a few gigabytes with torch, some minutes the first time."
 	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[cpu,kafka,postgres,dlib-weights,dev]'
+	$(BIN)/python -m pip install --quiet -e '.[cpu,kafka,postgres,console,dlib-weights,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps retinaface-pytorch==0.0.7
 	@$(BIN)/python -c 'import cv2' || { \
 		echo "make: OpenCV lacks a library of the system (Debian, Ubuntu: apt-get install libgl1 libxcb1)." >&2; \

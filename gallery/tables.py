@@ -296,3 +296,79 @@ verdicts = Table(
     sqlite_autoincrement=True,
 )
 """What people said of decisions; never changed. Of several on one decision by one person the last counts."""
+
+console_users = Table(
+    "console_users",
+    metadata,
+    Column("user_id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("role", String(32), nullable=False),
+    Column("password_hash", Text),
+    Column("disabled_at", TIME),
+    Column("created_at", TIME, nullable=False),
+)
+"""Who may use the console. Without a password they were invited and have not come yet."""
+
+console_groups = Table(
+    "console_groups",
+    metadata,
+    Column("group_id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+)
+
+console_group_cameras = Table(
+    "console_group_cameras",
+    metadata,
+    Column("group_id", ForeignKey("console_groups.group_id", ondelete="CASCADE"), primary_key=True),
+    Column("camera_id", String(200), primary_key=True),
+)
+"""Cameras by name, as sightings carry them: recorded footage has one too, and no row in `cameras`."""
+
+console_user_groups = Table(
+    "console_user_groups",
+    metadata,
+    Column("user_id", ForeignKey("console_users.user_id"), primary_key=True),
+    Column("group_id", ForeignKey("console_groups.group_id", ondelete="CASCADE"), primary_key=True),
+)
+
+console_links = Table(
+    "console_links",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("user_id", ForeignKey("console_users.user_id")),
+    Column("expires_ns", BigInteger, nullable=False),
+)
+"""One-time links with which a password is set; without a user, they make the first administrator."""
+
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("user_id", ForeignKey("console_users.user_id"), nullable=False, index=True),
+    Column("begun_ns", BigInteger, nullable=False),
+    Column("used_ns", BigInteger, nullable=False),
+)
+
+console_tokens = Table(
+    "console_tokens",
+    metadata,
+    Column("token_id", String(32), primary_key=True),
+    Column("token_sha256", String(64), nullable=False, unique=True),
+    Column("user_id", ForeignKey("console_users.user_id"), nullable=False, index=True),
+    Column("name", String(200), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+    Column("revoked_at", TIME),
+)
+"""`scopes`: permissions, with spaces between them."""
+
+console_attempts = Table(
+    "console_attempts",
+    metadata,
+    Column("subject", String(80), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),
+    Column("blocked_until_ns", BigInteger, nullable=False),
+)
+"""Failed logins by user and by address; digests of both, since people type passwords as names."""

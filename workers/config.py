@@ -164,6 +164,31 @@ class RecordingSettings(KeepSettings):
     cameras: dict[str, KeepSettings] = {}
 
 
+class ConsoleSettings(Section):
+    """The console (`pinwatch console`).
+
+    Attributes:
+        host: Where it listens.
+        port: On which port.
+        public_url: The address that browsers use, e.g. ``https://pinwatch.example.org``; needed where others
+            than this machine come.
+        trusted_proxy: Address of the proxy in front, whose word on where requests come from is taken.
+        idle_minutes: A session that is not used for so long ends.
+        session_hours: A session ends after so long in any case.
+        time_zone: In which times are shown and typed, e.g. ``Europe/Berlin``.
+        upload_mib: Largest photograph that is taken.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=1, le=65535)
+    public_url: str | None = None
+    trusted_proxy: str | None = None
+    idle_minutes: float = Field(default=30.0, gt=0, le=24 * 60)
+    session_hours: float = Field(default=12.0, gt=0, le=24 * 30)
+    time_zone: str = "UTC"
+    upload_mib: int = Field(default=20, ge=1, le=200)
+
+
 class LogSettings(Section):
     """What is logged to standard error."""
 
@@ -202,6 +227,7 @@ class Settings(BaseSettings):
     evidence: EvidenceSettings = EvidenceSettings()
     kafka: KafkaOptions = KafkaOptions()
     worker: WorkerSettings = WorkerSettings()
+    console: ConsoleSettings = ConsoleSettings()
     audit: AuditSettings = AuditSettings()
     recording: RecordingSettings = RecordingSettings()
     log: LogSettings = LogSettings()

@@ -16,6 +16,7 @@ from workers.cli import (
     audit,
     cameras,
     config,
+    console,
     demo,
     dlq,
     doctor,
@@ -64,6 +65,7 @@ def root(
 app.command("watch")(watch.watch)
 app.command("identify")(identify.identify)
 app.command("replay")(replay.replay)
+app.command("console")(console.console)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.add_typer(gallery.app, name="gallery")

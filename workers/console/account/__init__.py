@@ -1,0 +1,1 @@
+"""Logging in and out, and what users do with their own account."""

@@ -1,0 +1,1 @@
+"""Who is enrolled: looking, enrolling, renaming, removing."""

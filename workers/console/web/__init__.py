@@ -1,0 +1,1 @@
+"""The frame: guarded routes, pages, errors, headers, static files."""
