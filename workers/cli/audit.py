@@ -139,6 +139,48 @@ def checkpoint(
     out.print(f"written: {target} and {target.with_suffix('.pem').name}", markup=False)
 
 
+@app.command("export")
+def export(
+    ctx: typer.Context,
+    decisions: Annotated[
+        list[str], typer.Argument(metavar="DECISION...", help="Ids of decisions, or how they begin.")
+    ],
+    case: Annotated[str, typer.Option(metavar="NAME", help="What the case is called.")],
+    target: Annotated[Path, typer.Option("--out", metavar="FILE.zip", help="Where to write it.")],
+    footage: Annotated[bool, typer.Option(help="Take the footage along that shows them.")] = True,
+) -> None:
+    """Export a case for somebody outside: decisions, crops, footage, the ledger, and a verifier.
+
+    Whoever gets it can verify it without Pinwatch (`verify.py` in it). It holds the keys of the exported
+    tracks, and of nobody else's. That it was made is recorded.
+
+    Example: `pinwatch audit export 43db788553b3 --case theft-12 --out theft-12.zip`
+    """
+    from audit.export.case_export import CaseExporter
+    from audit.recording.library import Recordings
+
+    program = context(ctx)
+    folder = program.ledger_folder()
+    _must_exist(folder)
+    note_access(program, f"export of case {case}: {', '.join(decisions)}", ["-"])
+    if program.settings.audit.ledger:
+        program.ledger().checkpoint()
+    exporter = CaseExporter(
+        folder,
+        program.keys(),
+        program.crops(),
+        Recordings(program.settings.data),
+        names=program.store().names,
+        clock=program.clock,
+    )
+    done = exporter.export(case, decisions, target, footage=footage)
+    out.print(
+        f"{target}: {done.decisions} decisions, {done.crops} crops, {done.segments} segments of footage, "
+        f"{done.size_bytes / 1e6:.1f} MB",
+        markup=False,
+    )
+
+
 def _must_exist(folder: LedgerFolder) -> None:
     if not folder.exists():
         raise UsageError(f"there is no ledger in {folder.root}: name the data folder with --data")
