@@ -31,6 +31,7 @@ from workers.serve import patiently, serve
 from workers.sinks import JsonlSink
 from workers.steps import EmbedStep, Freshness, MatchStep, Orphans, SightingSink
 from workers.track_log import TrackLog
+from workers.trail import note_reports
 
 if TYPE_CHECKING:
     from workers.build import Context, WatchRequest
@@ -143,6 +144,7 @@ class Workers:
             lambda: [camera.name for camera in context.cameras().list() if camera.enabled],
             functools.partial(self._open_camera, recording),
             TrackLog("read", self.run_id).around(outbox.send),
+            self._note_report,
         )
         metrics.show_cameras(lambda: reader.count)
         with self._health(metrics), recording or nullcontext():
@@ -172,7 +174,12 @@ class Workers:
                 report = ChannelReport(camera_id)
                 with ReliableSender(bus.producer) as sender:
                     read_channel(channel, report, TrackLog("read", self.run_id).around(sender.send))
+                self._note_report(report)
                 yield report
+
+    def _note_report(self, report: ChannelReport) -> None:
+        if self._context.settings.audit.ledger:
+            note_reports(self._context.ledger(), [report])
 
     def _recordings(self, sources: Sequence[str]) -> list[tuple[str, SourceSpec]]:
         found = named_sources(sources, self._context.cameras().names())

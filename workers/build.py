@@ -111,6 +111,10 @@ class Context:
         """Release the database."""
         self._resources.close()
 
+    def until_closed(self, close: Callable[[], None]) -> None:
+        """Have something closed when the program ends, before what it was built from."""
+        self._resources.callback(close)
+
     @property
     def config_file(self) -> Path | None:
         named = self._config or self._environment.get(CONFIG_VARIABLE)

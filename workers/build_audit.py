@@ -7,6 +7,8 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from audit.decisions import Journal
 from audit.fingerprint import digest_of, numeric_fingerprint
 from audit.ledger.entries import Kind
@@ -14,10 +16,15 @@ from audit.replay import Replay
 from audit.search.faces import FaceStore
 from audit.unknowns.grouper import Grouper
 from audit.unknowns.linkage import Linkage
+from pipeline.errors import PinwatchError
 from pipeline.seams import FrameSource, GalleryIndex
+from workers.repeated import Repeated
 from workers.trail import EvidenceBook, FaceKeeper, Trail
 
+log = structlog.get_logger(__name__)
+
 _DAY_S = 86_400.0
+_FORGET_EVERY_S = 3600.0
 
 if TYPE_CHECKING:
     from workers.build import Context
@@ -34,8 +41,7 @@ def trail(context: Context, run_id: str) -> Trail:
     fingerprint = fingerprint_of(context)
     digest = digest_of(fingerprint)
     context.ledger().append(Kind.SESSION, _session(context, run_id, fingerprint, digest))
-    _forget_what_is_over(context)
-    return Trail(
+    made = Trail(
         context.ledger(),
         context.keys(),
         context.crops(),
@@ -43,6 +49,10 @@ def trail(context: Context, run_id: str) -> Trail:
         EvidenceBook(),
         _face_keeper(context) if context.settings.audit.faces else None,
     )
+    forgetting = Repeated(functools.partial(_forget_what_is_over, context), _FORGET_EVERY_S, "forget")
+    forgetting.start()
+    context.until_closed(forgetting.close)
+    return made
 
 
 def _face_keeper(context: Context) -> FaceKeeper:
@@ -86,10 +96,14 @@ def footage_replay(context: Context) -> FootageReplay:
 
 def _forget_what_is_over(context: Context) -> None:
     """What was erased from another data folder, and what was kept for long enough."""
-    eraser, days = context.eraser(), context.settings.audit.keep_unknown_days
-    eraser.follow()
-    if days:
-        eraser.expire_unknown(days * _DAY_S)
+    days = context.settings.audit.keep_unknown_days
+    try:
+        eraser = context.eraser()
+        eraser.follow()
+        if days:
+            eraser.expire_unknown(days * _DAY_S)
+    except PinwatchError as error:
+        log.error("what is over was not made unreadable; trying again", error=str(error))
 
 
 def replay(context: Context, anew: bool) -> Replay:

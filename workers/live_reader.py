@@ -33,6 +33,7 @@ class LiveReader:
         cameras: Names of all cameras that are to be read by somebody, as they are now.
         open_channel: Opens one.
         send: Takes messages, from any thread, at once.
+        on_report: Told how a camera fared that is read no longer, in its own thread.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class LiveReader:
         cameras: Callable[[], list[str]],
         open_channel: Callable[[str], Channel],
         send: Send,
+        on_report: Callable[[ChannelReport], None] = lambda report: None,
     ) -> None:
         self._leases, self._cameras, self._open, self._send = leases, cameras, open_channel, send
+        self._on_report = on_report
         self._running: dict[str, _Running] = {}
         self._rests: dict[str, int] = {}
         self._failure: BaseException | None = None
@@ -96,8 +99,10 @@ class LiveReader:
         log.info("reading", camera=name)
 
     def _read(self, channel: Channel) -> None:
+        report = ChannelReport(channel.source.camera_id)
         try:
-            read_channel(channel, ChannelReport(channel.source.camera_id), self._send)
+            read_channel(channel, report, self._send)
+            self._on_report(report)
         except BaseException as error:  # noqa: BLE001 - raised by run(), in the main thread
             self._failure = error
 

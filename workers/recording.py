@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -32,8 +31,8 @@ from pipeline.sources.opening import CameraPlan
 from pipeline.sources.select import FileSpec, FolderSpec, StreamSpec
 from pipeline.sources.tap import PacketTap
 from pipeline.sources.tapped import PacketsTapped, PicturesTapped
-from pipeline.sources.worker import Worker
 from workers.config import KeepSettings, RecordingSettings
+from workers.repeated import Repeated
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +83,7 @@ class Recording:
         self._default, self._by_camera = _policies(settings)
         self._clock = clock
         self._on_closed, self._on_removed = on_closed, on_removed
-        self._hourly = _Repeated(self._retain_or_say, RETAIN_EVERY_S)
+        self._hourly = Repeated(self._retain_or_say, RETAIN_EVERY_S, "keep-footage")
 
     def footage(self, spec: FileSpec | FolderSpec, camera_id: str, open_source: OpenSource) -> FrameSource:
         """A recorded source of footage: a file's packets as they are, images encoded. Nothing gets lost."""
@@ -185,27 +184,6 @@ class Recording:
         if removed:
             freed = sum(one.segment.bytes for one in removed)
             log.info("deleted old footage", segments=len(removed), bytes=freed)
-
-
-class _Repeated:
-    """Does something at once and then again and again, in a thread of its own."""
-
-    def __init__(self, work: Callable[[], None], every_s: float) -> None:
-        self._work, self._every_s = work, every_s
-        self._ended = threading.Event()
-        self._worker = Worker(self._run, self._ended.set, name="keep-footage")
-
-    def start(self) -> None:
-        self._worker.start()
-
-    def close(self) -> None:
-        """Return when what is under way is done; safe twice, and before :meth:`start`."""
-        self._worker.close()
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            self._work()
-            self._ended.wait(self._every_s)
 
 
 def _say(error: PinwatchError) -> None:

@@ -158,22 +158,23 @@ class Trail:
         return LedgerSink(self.journal, self.book, self.crops, self.faces)
 
     def note_reports(self, reports: Sequence[ChannelReport]) -> None:
-        """What every camera showed, what was left out of it and why, and what ended it early."""
-        self.ledger.extend(
-            [
-                (
-                    Kind.DROPS,
-                    {
-                        "camera_id": report.camera_id,
-                        "frames": report.frames,
-                        "faces": report.faces,
-                        "dropped_by_cause": dict(report.dropped_by_cause),
-                        "error": None if report.error is None else redact(str(report.error)),
-                    },
-                )
-                for report in reports
-            ]
-        )
+        """See :func:`note_reports`."""
+        note_reports(self.ledger, reports)
+
+
+def note_reports(ledger: Ledger, reports: Sequence[ChannelReport]) -> None:
+    """Record what every camera showed, what was left out of it and why, and what ended it early."""
+    ledger.extend([(Kind.DROPS, _told_of_camera(report)) for report in reports])
+
+
+def _told_of_camera(report: ChannelReport) -> Mapping[str, Any]:
+    return {
+        "camera_id": report.camera_id,
+        "frames": report.frames,
+        "faces": report.faces,
+        "dropped_by_cause": dict(report.dropped_by_cause),
+        "error": None if report.error is None else redact(str(report.error)),
+    }
 
 
 class SegmentRecorder:

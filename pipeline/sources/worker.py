@@ -6,6 +6,9 @@ import atexit
 import threading
 from collections.abc import Callable
 
+_LAST_S = 20.0
+"""What does not end by then, inside a call that never returns, must not keep the program from ending."""
+
 
 class Worker:
     """A thread that is stopped and waited for at the end of the program at the latest.
@@ -38,4 +41,4 @@ class Worker:
 
     def _end(self) -> None:
         self._stop()
-        self._thread.join()
+        self._thread.join(_LAST_S)

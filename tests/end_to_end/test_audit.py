@@ -155,6 +155,8 @@ def test_a_stranger_is_grouped_searched_named_and_then_known(decided: Path, data
     (first, *_) = lines(run("sightings", "search", "--subject", NAME, "--json").stdout)
     assert "noted: confirm" in run("sightings", "judge", first["decision_id"], "confirm").stdout
     assert "1 confirm" in run("sightings", "verdicts").stdout
+    calibrated = json.loads(run("gallery", "calibrate", "--json").stdout)
+    assert (calibrated["judged"]["confirmed"], calibrated["judged"]["rejected"]) == (1, 0)
     assert "ISO 8601" in run("sightings", "search", "--since", "yesterday", code=2).stderr
 
 

@@ -16,7 +16,7 @@ from pipeline.types import FaceCrop, TrackEnded
 from tests.workers.test_watch import OneFaceDetector, ScriptedSource
 from workers import live_reader
 from workers.bus.base import BusError
-from workers.channel import Channel
+from workers.channel import Channel, ChannelReport
 from workers.live_reader import LiveReader
 from workers.reader import Reader
 
@@ -49,11 +49,13 @@ class Desk:
         self.fails: set[str] = set()
         self.stop = threading.Event()
         self.error: BaseException | None = None
+        self.reports: list[ChannelReport] = []
         self.reader = LiveReader(
             self.leases,  # type: ignore[arg-type]
             lambda: ["a", "b"],
             self._open,
             self._send,
+            self.reports.append,
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -109,6 +111,7 @@ def test_what_is_leased_is_read_and_what_is_lost_is_closed(desk: Desk) -> None:
     assert desk.leases.left
     ends = {message.key.camera_id for message in desk.sent if isinstance(message, TrackEnded)}
     assert ends == {"a", "b"}, "every track is ended, also when its camera moves on"
+    assert {(report.camera_id, report.frames) for report in desk.reports} == {("a", 3), ("b", 3)}
 
 
 def test_without_the_database_it_reads_on_until_its_leases_may_be_taken(desk: Desk) -> None:

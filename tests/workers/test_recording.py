@@ -65,7 +65,9 @@ def clip(tmp_path: Path) -> Path:
 class TestContractOfPackets(FrameSourceContract):
     @pytest.fixture
     def make(self, context: Context, clip: Path) -> Make:
-        return lambda: watched(context, FileSpec(clip), context.recording())
+        # Without the ledger, whose thread lives as long as the program.
+        recording = Recording(context.settings.data, RecordingSettings(), SystemClock())
+        return lambda: watched(context, FileSpec(clip), recording)
 
 
 class TestContractOfPictures(FrameSourceContract):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from audit.verdicts import JudgedPairs, VerdictStore
 from pipeline.errors import UsageError
 from workers.cli.common import context, err, out, print_json
 from workers.cli.showing import path_text, similarity_text
@@ -36,8 +38,9 @@ def calibrate(
 ) -> None:
     """Measure how alike the people of this gallery look, and find the threshold for a wanted error rate.
 
-    Every photograph is compared with every other subject, and with its own subject's other photographs.
-    A rate is refused if there are too few pairs of people to have seen it: below 30 / pairs.
+    Every photograph is compared with every other subject, and with its own subject's other photographs. A
+    rate is refused if there are too few pairs of people to have seen it: below 30 / pairs. What people said
+    of sightings (`pinwatch sightings judge`) is held against each threshold as well.
 
     Example: `pinwatch gallery calibrate --fmr 0.0001 --tracks-per-day 2000 --plot calibration.png --save`
     """
@@ -49,7 +52,8 @@ def calibrate(
     measured = _measure(program)
     wanted = supported_rates(measured) if fmr is None else [fmr]
     points = [operating_point(measured, rate, tracks_per_day) for rate in wanted]
-    report = report_json(measured, points, tracks_per_day)
+    judged = VerdictStore(program.database()).pairs_for_calibration(program.template_key())
+    report = {**report_json(measured, points, tracks_per_day), "judged": _judged_json(judged, points)}
     if plot is not None:
         _plot(measured, points, plot)
     if save:
@@ -58,6 +62,7 @@ def calibrate(
         print_json(report)
     else:
         _print(measured, points)
+        _print_judged(judged, points)
 
 
 def _measure(program: Context) -> Distributions:
@@ -67,6 +72,35 @@ def _measure(program: Context) -> Distributions:
     snapshot = store.snapshot(program.template_key())
     photo_of = {template.id: template.photo.sha256 for template in store.templates()}
     return measure(snapshot, [photo_of[template_id] for template_id in snapshot.template_ids.tolist()])
+
+
+def _judged_json(judged: JudgedPairs, points: Sequence[OperatingPoint]) -> dict[str, Any]:
+    return {
+        "confirmed": len(judged.genuine),
+        "rejected": len(judged.impostor),
+        "disputed": judged.disputed,
+        "by_threshold": [
+            {
+                "threshold": point.threshold,
+                "confirmed_below": sum(pair.similarity < point.threshold for pair in judged.genuine),
+                "rejected_above": sum(pair.similarity >= point.threshold for pair in judged.impostor),
+            }
+            for point in points
+        ],
+    }
+
+
+def _print_judged(judged: JudgedPairs, points: Sequence[OperatingPoint]) -> None:
+    found = _judged_json(judged, points)
+    if not (judged.genuine or judged.impostor):
+        return
+    disputed = f", {judged.disputed} disputed" if judged.disputed else ""
+    out.print(f"people confirmed {found['confirmed']} sightings and rejected {found['rejected']}{disputed}")
+    for row in found["by_threshold"]:
+        out.print(
+            f"  at {row['threshold']:.3f}: {row['confirmed_below']} confirmed ones would not be named, "
+            f"{row['rejected_above']} rejected ones would",
+        )
 
 
 def _plot(measured: Distributions, points: list[OperatingPoint], target: Path) -> None:

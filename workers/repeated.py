@@ -1,0 +1,36 @@
+"""Work that is done now and then, beside everything else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from pipeline.sources.worker import Worker
+
+
+class Repeated:
+    """Does something at once and then again and again, in a thread of its own.
+
+    Args:
+        work: What; it must not raise.
+        every_s: How often.
+        name: Of the thread.
+    """
+
+    def __init__(self, work: Callable[[], None], every_s: float, name: str) -> None:
+        self._work, self._every_s = work, every_s
+        self._ended = threading.Event()
+        self._worker = Worker(self._run, self._ended.set, name=name)
+
+    def start(self) -> None:
+        """Begin; once."""
+        self._worker.start()
+
+    def close(self) -> None:
+        """Return when what is under way is done; safe twice, and before :meth:`start`."""
+        self._worker.close()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            self._work()
+            self._ended.wait(self._every_s)
