@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from workers.recording import Recording
 
 _CLOSING_S = 20.0
+_RECOVER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,24 @@ class Workers:
                 reader.run(stop, metrics.on_polled)
             finally:
                 outbox.close(_CLOSING_S)
+
+    def record(self, stop: threading.Event) -> None:
+        """Look after what this machine keeps until `stop` is set.
+
+        What crashed readers left is closed, footage whose time is over deleted, and what was kept of unknown
+        people for long enough made unreadable.
+
+        Raises:
+            PinwatchError: the data folder cannot be used.
+        """
+        from workers.build_audit import forget_regularly
+
+        metrics = self._metrics("record")
+        with self._health(metrics), self._context.recording() as recording:
+            forget_regularly(self._context)
+            while not stop.wait(_RECOVER_S):
+                recording.recover()
+                metrics.on_polled()
 
     def read_footage(self, request: WatchRequest) -> Iterator[ChannelReport]:
         """Read recordings from beginning to end, one after the other; nothing is ever dropped.

@@ -49,10 +49,15 @@ def trail(context: Context, run_id: str) -> Trail:
         EvidenceBook(),
         _face_keeper(context) if context.settings.audit.faces else None,
     )
+    forget_regularly(context)
+    return made
+
+
+def forget_regularly(context: Context) -> None:
+    """From now on and every hour, until the program ends, make unreadable what is over."""
     forgetting = Repeated(functools.partial(_forget_what_is_over, context), _FORGET_EVERY_S, "forget")
     forgetting.start()
     context.until_closed(forgetting.close)
-    return made
 
 
 def _face_keeper(context: Context) -> FaceKeeper:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
-app = App(help="Run one step on Kafka: read, embed, match. `pinwatch topics create` comes first.")
+app = App(help="Run one step on Kafka: read, embed, match, record. `pinwatch topics create` comes first.")
 
 JOB = Annotated[
     str | None,
@@ -113,6 +113,21 @@ def match(
     stop = threading.Event()
     with until_told(stop.set, *_ENDING):
         _workers(ctx, job, until_idle).match(stop, sightings)
+
+
+@app.command("record")
+def record_(ctx: typer.Context) -> None:
+    """Look after the footage of this machine, and after what is kept of unknown people.
+
+    Readers write it (`pinwatch worker read --record`). This one closes what a crashed reader left, deletes
+    what is older or more than `recording.*` allows, and makes unreadable what `audit.keep_unknown_days`
+    says, every hour.
+
+    Example: `pinwatch worker record`
+    """
+    stop = threading.Event()
+    with until_told(stop.set, *_ENDING):
+        _workers(ctx, None).record(stop)
 
 
 def lane_of(ctx: typer.Context, job: str | None) -> tuple[KafkaOptions, Lane]:
