@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import SourceUnreadable, UsageError
 from pipeline.seams import FrameSource
-from pipeline.sources.select import CameraSpec, SourceSpec, camera_id_of, parse_source
+from pipeline.sources.select import CameraSpec, RecordedSpec, SourceSpec, camera_id_of, parse_source
 from workers.bus.base import Topic
 from workers.channel import Channel, ChannelReport
 from workers.crops import CropStep
@@ -126,11 +126,20 @@ def _open_sources(
             failed.append(ChannelReport(camera_id, error=error))
             continue
         opening.callback(source.close)
-        camera = context.cameras().get(spec.name) if isinstance(spec, CameraSpec) else None
-        opened.append(_Opened(spec, source, camera))
+        opened.append(_Opened(spec, source, saved_camera(context, spec)))
     if not opened and failed and failed[0].error:
         raise failed[0].error
     return opened, failed
+
+
+def saved_camera(context: Context, spec: SourceSpec) -> Camera | None:
+    """The camera of the database behind a source, live or recorded."""
+    match spec:
+        case CameraSpec(name):
+            return context.cameras().get(name)
+        case RecordedSpec(camera_id) if camera_id in context.cameras().names():
+            return context.cameras().get(camera_id)
+    return None
 
 
 def _named_sources(context: Context, request: WatchRequest) -> list[tuple[str, SourceSpec]]:

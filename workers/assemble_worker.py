@@ -14,8 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
-from pipeline.sources.select import CameraSpec, SourceSpec, camera_id_of
-from workers.assemble import keeping_crops, named_sources, witness_of
+from pipeline.sources.select import (
+    CameraSpec,
+    FileSpec,
+    FolderSpec,
+    RecordedSpec,
+    SourceSpec,
+    camera_id_of,
+)
+from workers.assemble import keeping_crops, named_sources, saved_camera, witness_of
 from workers.bus.kafka.bus import KafkaBus
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.topics import TopicAdmin
@@ -189,7 +196,8 @@ class Workers:
         with recording or nullcontext():
             for camera_id, spec in self._recordings(request.sources):
                 source = self._context.source(spec, request, camera_id, recording)
-                channel = Channel(source, self._context.reader(source, spec, None))
+                camera = saved_camera(self._context, spec)
+                channel = Channel(source, self._context.reader(source, spec, camera))
                 report = ChannelReport(camera_id)
                 with ReliableSender(bus.producer) as sender:
                     read_channel(channel, report, TrackLog("read", self.run_id).around(sender.send))
@@ -240,9 +248,7 @@ class Workers:
 
 
 def _recorded(spec: SourceSpec) -> bool:
-    from pipeline.sources.select import FileSpec, FolderSpec
-
-    return isinstance(spec, FileSpec | FolderSpec)
+    return isinstance(spec, FileSpec | FolderSpec | RecordedSpec)
 
 
 def _reader_id() -> str:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from gallery.store import GalleryStore
     from gallery.vision import Vision
     from pipeline.models import CardThresholds, Catalogue, ModelCard
-    from pipeline.sources.select import SourceSpec
+    from pipeline.sources.select import RecordedSpec, SourceSpec
     from workers.cameras import Camera, CameraStore
     from workers.reader import Reader
     from workers.recording import Recording
@@ -440,9 +440,18 @@ class Context:
     ) -> FrameSource:
         """The source behind what the user named; its footage goes to `recording`, if there is one."""
         from pipeline.sources.opening import CameraPlan, FootageOptions, open_camera, open_footage
-        from pipeline.sources.select import CameraSpec, FileSpec, FolderSpec, StreamSpec, UsbSpec
+        from pipeline.sources.select import (
+            CameraSpec,
+            FileSpec,
+            FolderSpec,
+            RecordedSpec,
+            StreamSpec,
+            UsbSpec,
+        )
 
         match spec:
+            case RecordedSpec():
+                return self._kept_footage(spec, request)
             case FileSpec() | FolderSpec():
                 options = FootageOptions(request.started_at_ns, request.image_rate_hz, request.realtime)
                 footage = functools.partial(open_footage, spec, options, self.clock, camera_id)
@@ -454,6 +463,25 @@ class Context:
         next_epoch = functools.partial(self.cameras().next_epoch, camera_id)
         live = functools.partial(open_camera, plan, next_epoch, self.settings.live, self.clock)
         return recording.camera(plan, live) if recording else live()
+
+    def _kept_footage(self, spec: RecordedSpec, request: WatchRequest) -> FrameSource:
+        """What was recorded of a camera.
+
+        Raises:
+            UsageError: there are several epochs, and none was named.
+            SourceNotFound: nothing was.
+        """
+        from audit.recording.library import Recordings
+        from audit.recording.replay import RecordedSource
+        from pipeline.sources.pace import RealtimeSource
+
+        recordings = Recordings(self.settings.data)
+        epochs = recordings.epochs(spec.camera_id) if spec.stream_epoch is None else [spec.stream_epoch]
+        if len(epochs) > 1:
+            named = ", ".join(f"recorded:{spec.camera_id}:{epoch}" for epoch in epochs)
+            raise UsageError(f"there is footage of several epochs of {spec.camera_id}: name one of {named}")
+        source = RecordedSource(recordings, spec.camera_id, epochs[0] if epochs else 0)
+        return RealtimeSource(source, self.clock) if request.realtime else source
 
     def reader(self, source: FrameSource, spec: SourceSpec, camera: Camera | None) -> Reader:
         """What turns the frames of one camera into messages."""

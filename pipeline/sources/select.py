@@ -12,6 +12,7 @@ from pipeline.redact import SCHEMES, Address, redact
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 _INDEX = re.compile(r"\d{1,3}")
+_RECORDED = re.compile(r"recorded:(?P<camera>.+?)(?::(?P<epoch>\d{1,18}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,15 @@ class CameraSpec:
     name: str
 
 
-SourceSpec = FileSpec | FolderSpec | StreamSpec | UsbSpec | CameraSpec
+@dataclass(frozen=True, slots=True)
+class RecordedSpec:
+    """Footage that was kept of a camera: of one of its epochs, or of the only one."""
+
+    camera_id: str
+    stream_epoch: int | None = None
+
+
+SourceSpec = FileSpec | FolderSpec | StreamSpec | UsbSpec | CameraSpec | RecordedSpec
 
 
 def parse_source(text: str, cameras: Collection[str] = ()) -> SourceSpec:
@@ -67,6 +76,10 @@ def parse_source(text: str, cameras: Collection[str] = ()) -> SourceSpec:
     """
     if text in cameras:
         return CameraSpec(text)
+    recorded = _RECORDED.fullmatch(text)
+    if recorded:
+        epoch = recorded["epoch"]
+        return RecordedSpec(recorded["camera"], None if epoch is None else int(epoch))
     if _SCHEME.match(text):
         return StreamSpec(Address.parse(text))
     if _INDEX.fullmatch(text):
@@ -89,7 +102,7 @@ def _nothing(text: str, cameras: Collection[str]) -> str:
     schemes = ", ".join(sorted(f"{scheme}://" for scheme in SCHEMES))
     return (
         f"there is no file, folder or camera {redact(text)!r}; give a video file, a folder of images, "
-        f"an address ({schemes}), a camera number, or a saved camera ({saved})"
+        f"an address ({schemes}), a camera number, a saved camera ({saved}), or recorded:CAMERA"
     )
 
 
@@ -106,6 +119,8 @@ def camera_id_of(spec: SourceSpec) -> str:
             return f"usb{index}"
         case CameraSpec(name):
             return name
+        case RecordedSpec(camera_id):
+            return camera_id
 
 
 def _slug(shown: str) -> str:

@@ -92,6 +92,10 @@ def test_decisions_are_derived_again_bit_for_bit(decided: Path, data: Path) -> N
     for each in replayed:
         assert each["derived"] == _kept(data)[str(each["decision_id"])]
     assert "4 decisions: 4 identical" in run("replay").stdout
+    results = data / "results.jsonl"
+    results.write_text("".join(json.dumps(each) + "\n" for each in replayed[:3]))
+    resumed = lines(run("replay", "--run", RUN, "--all-revisions", "--resume", results, "--json").stdout)
+    assert resumed == replayed
 
 
 def test_what_would_have_been_decided_otherwise_is_a_table(data: Path) -> None:

@@ -72,6 +72,26 @@ def test_what_is_watched_with_record_is_listed_and_exported(pinwatch: Run, tmp_p
     ]
 
 
+def test_kept_footage_is_watched_again_and_comes_out_the_same(
+    pinwatch: Run, assets: Path, tmp_path: Path
+) -> None:
+    crowd, first, again = assets / "clips" / "crowd.mp4", tmp_path / "first.jsonl", tmp_path / "again.jsonl"
+    watched = pinwatch("watch", crowd, "--record", "--run-id", "case", "--sightings", first)
+    assert watched.code == 0, watched.err
+    for source in ("recorded:crowd", "recorded:crowd:0"):
+        done = pinwatch("watch", source, "--run-id", "case", "--sightings", again)
+        assert done.code == 0, done.err
+        assert sorted(again.read_text().splitlines()) == sorted(first.read_text().splitlines())
+    done = pinwatch("watch", "recorded:nobody")
+    assert done.code == 1
+    assert "no footage of nobody" in done.err
+    replayed = pinwatch("replay", "--footage", "--json")
+    assert replayed.code == 0, replayed.err
+    (report,) = replayed.lines
+    assert len(report["tracks"]) == len(first.read_text().splitlines())
+    assert all(track["recorded"] == track["derived"] for track in report["tracks"])
+
+
 def _written(folder: Path, size_bytes: int, process: subprocess.Popen[bytes]) -> Path:
     """The first media file in `folder`, when it has grown to `size_bytes`."""
     deadline_s = time.monotonic() + 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -18,6 +19,7 @@ from workers.build import Context
 from workers.cli.common import context, err, out, print_json, progress
 from workers.cli.replay_footage import replay_footage
 from workers.names import subject_ids
+from workers.replay_results import ResultsFile
 
 _SETTABLE = {
     "match": "match",
@@ -56,6 +58,10 @@ def replay(
             "gallery's photographs are embedded again in memory."
         ),
     ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep every result there, and go on where an earlier run ended."),
+    ] = None,
     footage: Annotated[
         bool, typer.Option("--footage", help="Decide again from the recorded pictures, not from kept crops.")
     ] = False,
@@ -76,13 +82,13 @@ def replay(
     """
     program = context(ctx)
     if footage:
-        if set_ or gallery_epoch is not None or other_models or all_revisions or decisions:
+        if set_ or gallery_epoch is not None or other_models or all_revisions or decisions or resume:
             raise UsageError("--footage goes with --run, --camera and --json alone")
         replay_footage(program, Wanted(run, camera), json)
         return
     changes = Changes(**_numbers(set_ or []), gallery_epoch=gallery_epoch)
     wanted = Wanted(run, camera, frozenset(decisions or ()), final=not all_revisions)
-    replayed = _run(program, wanted, changes, other_models)
+    replayed = _run(program, wanted, changes, anew=other_models, results=resume)
     asked = changes.any or other_models
     if json:
         for each in replayed:
@@ -106,7 +112,9 @@ def _numbers(assignments: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def _run(program: Context, wanted: Wanted, changes: Changes, anew: bool) -> list[Replayed]:
+def _run(
+    program: Context, wanted: Wanted, changes: Changes, *, anew: bool, results: Path | None
+) -> list[Replayed]:
     from workers.build_audit import replay
 
     folder = program.ledger_folder()
@@ -117,13 +125,14 @@ def _run(program: Context, wanted: Wanted, changes: Changes, anew: bool) -> list
         raise UsageError(
             "the ledger holds no decision that fits: `pinwatch audit show` lists runs and cameras"
         )
-    with progress() as bar:
+    with progress() as bar, ResultsFile(results) as kept:
         task = bar.add_task("deciding again", total=len(entries))
-        replayed = []
-        for each in replay(program, anew).run(entries, changes):
-            replayed.append(each)
+        left = [entry for entry in entries if entry.decision_id not in kept.done]
+        bar.advance(task, len(entries) - len(left))
+        for each in replay(program, anew).run(left, changes):
+            kept.add(each)
             bar.advance(task)
-    return replayed
+        return [kept.done[entry.decision_id] for entry in entries]
 
 
 def _as_json(each: Replayed) -> dict[str, object]:

@@ -37,7 +37,8 @@ def watch(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE...",
-            help="Video file, folder of images, rtsp:// address, camera index, or a camera of the database. "
+            help="Video file, folder of images, rtsp:// address, camera index, a camera of the database, or "
+            "recorded:CAMERA for kept footage of one. "
             "None: all cameras of the database.",
         ),
     ] = None,

@@ -12,6 +12,7 @@ from pipeline.sources.select import (
     CameraSpec,
     FileSpec,
     FolderSpec,
+    RecordedSpec,
     StreamSpec,
     UsbSpec,
     camera_id_of,
@@ -29,6 +30,10 @@ def test_each_kind_is_told_from_the_others(tmp_path: Path, monkeypatch: pytest.M
     assert parse_source("HTTPS://cam/v.mjpg") == StreamSpec(Address.parse("HTTPS://cam/v.mjpg"))
     assert parse_source("0") == UsbSpec(0)
     assert parse_source("./0") == FileSpec(Path("0"))
+    assert parse_source("recorded:gate") == RecordedSpec("gate")
+    assert parse_source("recorded:gate:12") == RecordedSpec("gate", 12)
+    assert parse_source("recorded:a:b:3") == RecordedSpec("a:b", 3)
+    assert camera_id_of(RecordedSpec("gate", 3)) == "gate"
     assert parse_source("lobby", ["gate", "lobby"]) == CameraSpec("lobby")
     assert parse_source("lobby.mp4", ["lobby.mp4"]) == CameraSpec("lobby.mp4")
 
