@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pipeline.types import EmbeddedFace, FaceCrop, Sighting
 from workers.channel import ChannelReport
 from workers.loop import Arrived, Outgoing, Refused
 from workers.steps import EmbedStep, Gallery
+from workers.who import on_the_command_line
 
 NEIGHBOURS = 5
 """Subjects whose similarity is recorded with a decision."""
@@ -207,7 +207,7 @@ class ChangeRecorder:
     """
 
     def __init__(self, ledger: Ledger, by: str | None = None) -> None:
-        self._ledger, self._by = ledger, by or f"{getpass.getuser()} (command line)"
+        self._ledger, self._by = ledger, by or on_the_command_line()
 
     def changed(self, what: str, subject_ids: Collection[str], epoch: int) -> None:
         """See :data:`gallery.changes.Changed`."""

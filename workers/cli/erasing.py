@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -12,6 +10,7 @@ from audit.erase import Receipt
 from pipeline.errors import UsageError
 from workers.build import Context
 from workers.cli.common import err, out
+from workers.who import on_the_command_line
 
 
 def erase_for_good(program: Context, name: str, yes: bool) -> None:
@@ -26,7 +25,7 @@ def erase_for_good(program: Context, name: str, yes: bool) -> None:
             raise UsageError(f"erasing {name} cannot be undone: say --yes where nobody can be asked")
         if not typer.confirm(f"Erase {name} for good? This cannot be undone", err=True):
             raise UsageError("nothing was erased")
-    _print(program.eraser().erase(name, f"{getpass.getuser()} (command line)"))
+    _print(program.eraser().erase(name, on_the_command_line()))
 
 
 def _print(receipt: Receipt) -> None:

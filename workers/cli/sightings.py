@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +23,7 @@ from workers.build import Context
 from workers.cli.common import App, context, err, note_access, out, print_json
 from workers.names import subject_ids
 from workers.sighting import as_record
+from workers.who import user_name
 
 app = App(help="Search what was decided, by time, camera, person, outcome or a face; judge it.")
 
@@ -110,7 +110,7 @@ def judge(
     """
     program = context(ctx)
     given = VerdictStore(program.database(), now_ns=program.clock.now_ns).add(
-        decision, by or getpass.getuser(), opinion, note
+        decision, by or user_name(), opinion, note
     )
     if program.settings.audit.ledger:
         program.ledger().append(Kind.VERDICT, msgspec.to_builtins(given))
