@@ -1,6 +1,6 @@
 """What proof costs: the program on one clip with ledger, kept crops and faces, and without, in turn.
 
-    python -m bench.ledger_share [--clip FILE] [--times 4] [--rounds 3]
+    python -m bench.ledger_share [--clip FILE] [--times 10] [--rounds 3]
 
 Watches the clip, so many times in a row, with everything on and everything off, alternately; prints time and
 processor time of the fastest round of each, and the share that being able to prove takes.
@@ -63,7 +63,7 @@ def main() -> None:
     """Print both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--clip", type=Path, default=ASSETS / "clips" / "crowd.mp4")
-    parser.add_argument("--times", type=int, default=4)
+    parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     found: dict[bool, list[Spent]] = {True: [], False: []}
