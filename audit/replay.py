@@ -196,7 +196,7 @@ class Replay:
             return Replayed(entry.decision_id, Result.NO_CROPS, recorded)
         epoch = recorded.gallery_epoch if changes.gallery_epoch is None else changes.gallery_epoch
         thresholds = record.thresholds if self._thresholds is None else self._thresholds(epoch)
-        verdict = decide(self._embed(crops), self._gallery(epoch), changes.of(thresholds))
+        verdict = decide(embedded(crops, self._embedder), self._gallery(epoch), changes.of(thresholds))
         key = self._embedder.key
         derived = replace(
             with_verdict(recorded, verdict, epoch), embedder=key.model_id, purifier=key.purifier_id
@@ -211,15 +211,6 @@ class Replay:
             return None
         return [kept[sequence] for sequence in wanted]
 
-    def _embed(self, crops: Sequence[FaceCrop]) -> list[WeightedEmbedding]:
-        if not crops:
-            return []
-        embeddings = self._embedder.embed([crop.image_rgb for crop in crops])
-        return [
-            WeightedEmbedding(embedding, crop.quality)
-            for embedding, crop in zip(embeddings, crops, strict=True)
-        ]
-
     def _compared(self, entry: DecisionEntry, recorded: Sighting, derived: Sighting) -> Replayed:
         differences = differences_of(recorded, derived)
         if not differences:
@@ -229,6 +220,13 @@ class Replay:
         else:
             result = Result.DIFFERS
         return Replayed(entry.decision_id, result, recorded, derived, differences)
+
+
+def embedded(crops: Sequence[FaceCrop], embedder: FaceEmbedder) -> list[WeightedEmbedding]:
+    """Crops as a decision takes them."""
+    embeddings = embedder.embed([crop.image_rgb for crop in crops]) if crops else []
+    pairs = zip(embeddings, crops, strict=True)
+    return [WeightedEmbedding(embedding, crop.quality) for embedding, crop in pairs]
 
 
 def with_verdict(sighting: Sighting, verdict: Verdict, gallery_epoch: int) -> Sighting:

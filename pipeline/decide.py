@@ -22,7 +22,7 @@ import numpy as np
 
 from pipeline.evidence import track_evidence
 from pipeline.seams import GalleryIndex
-from pipeline.types import Embedding, Match, Outcome, Thresholds, Verdict
+from pipeline.types import Embedding, FloatArray, Match, Outcome, Thresholds, Verdict
 
 MIN_WEIGHT = 1e-3
 """A usable crop of quality 0 still counts a little, so that the weights never add up to nothing."""
@@ -123,14 +123,27 @@ def nearest_subjects(evidence: Sequence[WeightedEmbedding], index: GalleryIndex,
         index: The gallery.
         count: How many at most, the nearest first.
     """
+    vector, norm = weighted_mean(evidence)
+    if vector is None:
+        return []
+    probe = Embedding(vector, evidence[0].embedding.key)
+    return [Match(m.subject_id, round(m.similarity * norm, 6)) for m in index.search(probe, count)]
+
+
+def weighted_mean(evidence: Sequence[WeightedEmbedding]) -> tuple[FloatArray | None, float]:
+    """The mean of a track's embeddings by their weights: its direction and its length.
+
+    Args:
+        evidence: At least one crop.
+
+    Returns:
+        float32 (D,) of unit norm, ``None`` where the crops cancel out and look like nobody; and 0..1.
+    """
     weights = np.array([item.weight for item in evidence], np.float64)
     vectors = np.stack([item.embedding.vector for item in evidence]).astype(np.float64)
     mean = (weights[:, None] * vectors).sum(axis=0) / weights.sum()
     norm = float(np.linalg.norm(mean))
-    if norm < MIN_WEIGHT:  # crops that cancel out look like nobody
-        return []
-    probe = Embedding((mean / norm).astype(np.float32), evidence[0].embedding.key)
-    return [Match(m.subject_id, round(m.similarity * norm, 6)) for m in index.search(probe, count)]
+    return None if norm < MIN_WEIGHT else (mean / norm).astype(np.float32), norm
 
 
 def _share_of_votes(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from pipeline.decide import MIN_WEIGHT, WeightedEmbedding
+from pipeline.decide import WeightedEmbedding, weighted_mean
 from pipeline.types import FloatArray
 
 
@@ -22,12 +20,4 @@ def fuse(evidence: Sequence[WeightedEmbedding]) -> FloatArray | None:
     Returns:
         float32 (D,), unit norm; ``None`` where there are no crops, or they cancel out.
     """
-    if not evidence:
-        return None
-    weights = np.array([item.weight for item in evidence], np.float64)
-    vectors = np.stack([item.embedding.vector for item in evidence]).astype(np.float64)
-    mean = (weights[:, None] * vectors).sum(axis=0) / weights.sum()
-    norm = float(np.linalg.norm(mean))
-    if norm < MIN_WEIGHT:
-        return None
-    return np.asarray(mean / norm, np.float32)
+    return weighted_mean(evidence)[0] if evidence else None

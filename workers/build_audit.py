@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,6 +18,7 @@ from audit.unknowns.grouper import Grouper
 from audit.unknowns.linkage import Linkage
 from pipeline.errors import PinwatchError
 from pipeline.seams import FrameSource, GalleryIndex
+from pipeline.types import TemplateKey
 from workers.repeated import Repeated
 from workers.trail import EvidenceBook, FaceKeeper, Trail
 
@@ -73,28 +74,22 @@ def footage_replay(context: Context) -> FootageReplay:
     """Decides recorded footage again with the models and cameras of the settings."""
     from audit.recording.library import Recordings
     from audit.recording.replay import RecordedSource
-    from gallery.index import FaissIndex
-    from pipeline.sources.select import FileSpec
+    from pipeline.sources.select import RecordedSpec
+    from workers.assemble import saved_camera
     from workers.footage_replay import FootageReplay
 
-    embedder, store = context.with_evidence(context.embedder()), context.store()
-    recordings, saved = Recordings(context.settings.data), context.cameras()
-    names = set(saved.names())
-
-    @functools.cache
-    def gallery(epoch: int) -> GalleryIndex:
-        return FaissIndex(store.snapshot(embedder.key, epoch))
+    embedder = context.with_evidence(context.embedder())
 
     def reader(source: FrameSource) -> Reader:
-        camera = saved.get(source.camera_id) if source.camera_id in names else None
-        return context.reader(source, FileSpec(context.settings.data), camera)
+        spec = RecordedSpec(source.camera_id)
+        return context.reader(source, spec, saved_camera(context, spec))
 
     return FootageReplay(
         context.keys(),
         context.crops(),
         embedder,
-        gallery,
-        open_source=functools.partial(RecordedSource, recordings),
+        _galleries(context, embedder.key),
+        open_source=functools.partial(RecordedSource, Recordings(context.settings.data)),
         new_reader=reader,
     )
 
@@ -118,28 +113,34 @@ def replay(context: Context, anew: bool) -> Replay:
         context: Models, gallery, ledger.
         anew: Whatever models decided: the gallery is embedded again in memory for it.
     """
-    from gallery.anew import snapshot_anew
     from gallery.erase import erased_subjects
-    from gallery.index import FaissIndex
 
     embedder = context.with_evidence(context.embedder())
-    store = context.store()
-
-    @functools.cache
-    def gallery(epoch: int) -> GalleryIndex:
-        if anew:
-            return FaissIndex(snapshot_anew(store, context.vision(), epoch))
-        return FaissIndex(store.snapshot(embedder.key, epoch))
-
     return Replay(
         context.keys(),
         context.crops(),
         embedder,
-        gallery,
+        _galleries_anew(context) if anew else _galleries(context, embedder.key),
         fingerprint=digest_of(fingerprint_of(context)),
         erased=erased_subjects(context.database()),
         thresholds=context.thresholds if anew else None,
     )
+
+
+def _galleries(context: Context, key: TemplateKey) -> Callable[[int], GalleryIndex]:
+    """The gallery as of an epoch, each made once."""
+    from gallery.index import FaissIndex
+
+    return functools.cache(lambda epoch: FaissIndex(context.store().snapshot(key, epoch)))
+
+
+def _galleries_anew(context: Context) -> Callable[[int], GalleryIndex]:
+    """The same, embedded again with the models of the settings."""
+    from gallery.anew import snapshot_anew
+    from gallery.index import FaissIndex
+
+    vision = context.vision()
+    return functools.cache(lambda epoch: FaissIndex(snapshot_anew(context.store(), vision, epoch)))
 
 
 def fingerprint_of(context: Context) -> Mapping[str, object]:

@@ -16,8 +16,8 @@ import numpy as np
 from audit.crops import CropStore
 from audit.decisions import DecisionEntry, DecisionRecord
 from audit.ledger.keys import KeyRing
-from audit.replay import differences_of, with_verdict
-from pipeline.decide import WeightedEmbedding, decide
+from audit.replay import differences_of, embedded, with_verdict
+from pipeline.decide import decide
 from pipeline.errors import Erased
 from pipeline.seams import FaceEmbedder, FrameSource, GalleryIndex
 from pipeline.types import FaceCrop, Sighting, TrackEnded
@@ -176,7 +176,7 @@ class FootageReplay:
         if derived is None or not derived.ended:
             return TrackReplay(number, recorded, None, crops=len(record.evidence))
         compared = derived.crops[: max(recorded.crops, 0)] if recorded.crops else []
-        evidence = self._embed(compared)
+        evidence = embedded(compared, self._embedder)
         verdict = decide(evidence, self._gallery(recorded.gallery_epoch), record.thresholds)
         again = with_verdict(recorded, verdict, recorded.gallery_epoch)
         same, parts_at = self._same(record, compared)
@@ -196,13 +196,6 @@ class FootageReplay:
             elif parts_at is None:
                 parts_at = crop.pts_ns / 1e9
         return same, parts_at
-
-    def _embed(self, crops: Sequence[FaceCrop]) -> list[WeightedEmbedding]:
-        if not crops:
-            return []
-        embeddings = self._embedder.embed([crop.image_rgb for crop in crops])
-        pairs = zip(embeddings, crops, strict=True)
-        return [WeightedEmbedding(embedding, crop.quality) for embedding, crop in pairs]
 
 
 def _by_epoch(entries: Iterable[DecisionEntry]) -> dict[tuple[str, int], list[DecisionEntry]]:

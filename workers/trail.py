@@ -92,6 +92,8 @@ class LedgerSink:
     def write(self, sightings: Sequence[Sighting]) -> None:
         found = [(sighting, self._book.take(sighting.decision_id)) for sighting in sightings]
         decided = [(sighting, evidence) for sighting, evidence in found if evidence is not None]
+        if not decided:  # the loop also comes by when there is nothing: no reason to wait for the disk
+            return
         self._journal.write(decided, self._crops.settle())
         if self._faces is not None:
             self._faces.keep(decided)
