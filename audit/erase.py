@@ -21,12 +21,12 @@ from gallery.database import Database
 from gallery.erase import (
     SeenTrack,
     erase_subject,
+    erased_scopes,
     find_subject,
-    note_erased_tracks,
-    noted_tracks,
     scrub,
 )
 from gallery.times import utc_text
+from pipeline.errors import PinwatchError, StorageError
 from pipeline.seams import Clock
 from pipeline.types import Sighting, TrackKey
 
@@ -119,19 +119,23 @@ class Eraser:
 
         Raises:
             SubjectNotFound: nobody is, or was, enrolled so.
-            StorageError: something cannot be written; do it again.
+            StorageError: something cannot be written; do it again, by the id.
         """
         now = utc_text(dt.datetime.fromtimestamp(self._clock.now_ns() / _NS, dt.UTC))
         subject_id = find_subject(self._database, name_or_id)
-        scopes = set(self._keys.scopes_of(subject_id))
         faces = FaceStore(self._database, now_ns=self._clock.now_ns)
         shown = faces.of_subject(subject_id)
-        done = erase_subject(self._database, subject_id, now, shown)
+        done = erase_subject(
+            self._database,
+            subject_id,
+            now,
+            shown,
+            scopes=self._keys.scopes_of(subject_id),
+            scope_of=lambda track: scope_of(track.run_id, _key(track)),
+        )
         faces.forget({*shown, *(record.decision_id for record in _decisions(done.tracks))})
-        scrub(self._database)
-        scopes |= {scope_of(track.run_id, _key(track)) for track in done.tracks}
-        note_erased_tracks(self._database, sorted(scopes), now)
-        self._forget(sorted(scopes), {"subjects": [subject_id], "by": by, "gallery_epoch": done.epoch})
+        self._forget(done.scopes, {"subjects": [subject_id], "by": by, "gallery_epoch": done.epoch})
+        self._scrub(subject_id)
         return Receipt(
             subject_id,
             now,
@@ -139,14 +143,20 @@ class Eraser:
             done.templates,
             done.photos,
             done.sightings,
-            len(scopes),
+            len(done.scopes),
             tuple(self._footage(done.tracks)),
             _NOTES,
         )
 
+    def _scrub(self, subject_id: str) -> None:
+        try:
+            scrub(self._database)
+        except PinwatchError as error:
+            raise StorageError(f"{subject_id} is erased, but {error}, with this id") from error
+
     def follow(self) -> int:
-        """Destroy the keys of tracks that were erased from another data folder; how many."""
-        scopes = [scope for scope in noted_tracks(self._database) if self._keys.find(scope) is not None]
+        """Destroy the keys of tracks that were erased from another data folder, or by a process that died."""
+        scopes = [scope for scope in erased_scopes(self._database) if self._keys.find(scope) is not None]
         self._forget(scopes, {"by": "erased elsewhere"})
         return len(scopes)
 

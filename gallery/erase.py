@@ -6,10 +6,13 @@ forget it), emptied of everything that belongs to a person.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, text, update
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from gallery.database import Database, insert_new
 from gallery.epochs import lock_epoch, raise_epoch
@@ -28,12 +31,13 @@ from gallery.tables import (
     templates,
     verdicts,
 )
-from pipeline.errors import SubjectNotFound, UsageError
+from pipeline.errors import StorageError, SubjectNotFound, UsageError
 
 ERASED_NAME = ""
 """In the place of the name of somebody erased; no name can be empty."""
 
 _WITH_PEOPLE = (templates, photos, subjects, sightings, list_members, sighting_faces, verdicts)
+_AGAIN_S = 0.2
 _NO_PHOTO = PhotoRecord("erased", "", "", 1, 1, 0)
 
 
@@ -67,6 +71,7 @@ class Erased:
         photos: Photographs that nobody else needs; their files are deleted.
         sightings: How many decisions named them.
         tracks: In which.
+        scopes: Of those tracks, and of the others that were asked for: their keys are to be destroyed.
     """
 
     subject_id: str
@@ -75,17 +80,20 @@ class Erased:
     photos: int
     sightings: int
     tracks: tuple[SeenTrack, ...]
+    scopes: tuple[str, ...]
 
 
 def find_subject(database: Database, name_or_id: str) -> str:
     """The id of whoever has that name or id, or had it before they were removed.
 
+    Who was erased has an id only.
+
     Raises:
         SubjectNotFound: nobody has, or had.
         UsageError: several removed subjects had that name.
     """
-    wanted = or_(subjects.c.name == name_or_id, subjects.c.id == name_or_id)
-    query = select(subjects.c.id, subjects.c.epoch_removed).where(wanted, subjects.c.name != ERASED_NAME)
+    named = (subjects.c.name == name_or_id) & (subjects.c.name != ERASED_NAME)
+    query = select(subjects.c.id, subjects.c.epoch_removed).where(or_(named, subjects.c.id == name_or_id))
     with database.read() as connection:
         found = connection.execute(query).all()
     live = [row.id for row in found if row.epoch_removed is None] or [row.id for row in found]
@@ -98,7 +106,15 @@ def find_subject(database: Database, name_or_id: str) -> str:
     return str(live[0])
 
 
-def erase_subject(database: Database, subject_id: str, now: str, also: Collection[str] = ()) -> Erased:
+def erase_subject(
+    database: Database,
+    subject_id: str,
+    now: str,
+    also: Collection[str] = (),
+    *,
+    scopes: Collection[str],
+    scope_of: Callable[[SeenTrack], str],
+) -> Erased:
     """Erase somebody from the database and the folder of photographs.
 
     Args:
@@ -106,6 +122,8 @@ def erase_subject(database: Database, subject_id: str, now: str, also: Collectio
         subject_id: See :func:`find_subject`.
         now: ISO 8601 UTC.
         also: Decisions that did not name them and show them all the same, as a person said.
+        scopes: Of other tracks whose keys are to be destroyed.
+        scope_of: The scope of a track.
 
     Raises:
         StorageError: it cannot be written. What was erased so far stays so; do it again.
@@ -130,10 +148,14 @@ def erase_subject(database: Database, subject_id: str, now: str, also: Collectio
         connection.execute(delete(verdicts).where(verdicts.c.decision_id.in_(decided)))
         gone = connection.execute(delete(sightings).where(_in_tracks(tracks, subject_id))).rowcount
         insert_new(connection, erasures, subject_id=subject_id, erased_at=now, gallery_epoch=epoch)
+        # In here: if this process dies now, whoever follows the erasures destroys the keys.
+        doomed = tuple(sorted({*scopes, *map(scope_of, tracks)}))
+        for scope in doomed:
+            insert_new(connection, erased_tracks, scope=scope, erased_at=now)
     files = PhotoFiles(database.folder / FOLDER)
     for picture in pictures:
         files.delete(picture)
-    return Erased(subject_id, epoch, emptied, len(pictures), gone, tuple(tracks))
+    return Erased(subject_id, epoch, emptied, len(pictures), gone, tuple(tracks), doomed)
 
 
 def erased_subjects(database: Database) -> frozenset[str]:
@@ -142,31 +164,53 @@ def erased_subjects(database: Database) -> frozenset[str]:
         return frozenset(connection.execute(select(erasures.c.subject_id)).scalars())
 
 
-def note_erased_tracks(database: Database, scopes: Sequence[str], now: str) -> None:
-    """Tell every other data folder on this database whose keys to destroy."""
-    with database.write() as connection:
-        for scope in scopes:
-            insert_new(connection, erased_tracks, scope=scope, erased_at=now)
-
-
-def noted_tracks(database: Database) -> list[str]:
-    """What :func:`note_erased_tracks` was told."""
+def erased_scopes(database: Database) -> list[str]:
+    """Tracks whose keys every data folder on this database has to destroy."""
     with database.read() as connection:
         return list(connection.execute(select(erased_tracks.c.scope)).scalars())
 
 
-def scrub(database: Database) -> None:
-    """Leave nothing of deleted rows in the files of the database."""
+def scrub(database: Database, patience_s: float = 20.0) -> None:
+    """Leave nothing of deleted rows in the files of the database.
+
+    Raises:
+        StorageError: somebody reads an older state of the database for longer than `patience_s`.
+    """
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if database.shared:
             for table in _WITH_PEOPLE:
                 connection.execute(text(f"VACUUM FULL {table.name}"))
             return
         raw = connection.connection.cursor()
-        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        try:
+            _scrub_file(raw, patience_s)
+        finally:
+            raw.close()
+
+
+def _scrub_file(raw: DBAPICursor, patience_s: float) -> None:
+    deadline_s = time.monotonic() + patience_s
+    while not _scrubbed(raw):
+        if time.monotonic() > deadline_s:
+            raise StorageError(
+                "files of the database may still hold what was deleted, since it is in use: try again"
+            )
+        time.sleep(_AGAIN_S)
+
+
+def _scrubbed(raw: DBAPICursor) -> bool:
+    """Write the file anew, and work off the log, which holds pages as they were: not while others use it."""
+    try:
         raw.execute("VACUUM")
-        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        raw.close()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise StorageError(
+                f"files of the database may still hold what was deleted ({error}): try again"
+            ) from error
+        return False
+    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    busy, *_ = raw.fetchone() or (1,)
+    return bool(busy == 0)
 
 
 def _photos_of(connection: Connection, subject_id: str) -> list[PhotoRecord]:

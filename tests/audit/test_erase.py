@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from audit.erase import Eraser
+from audit.ledger.entries import Kind
 from audit.ledger.signing import Verifier
+from audit.ledger.writer import Ledger
 from audit.recording.library import Recordings
 from audit.scopes import scope_of
 from audit.search.faces import FaceStore, TrackFace
@@ -18,11 +22,12 @@ from audit.sightings import SightingStore
 from audit.verdicts import Opinion, VerdictStore
 from audit.verification import verify_folder
 from gallery.database import Database
-from gallery.erase import erased_subjects
+from gallery.erase import erased_subjects, scrub
 from gallery.records import NewTemplate, PhotoRecord
 from gallery.store import GalleryStore
+from gallery.tables import subjects
 from pipeline.clock import SystemClock
-from pipeline.errors import SubjectNotFound
+from pipeline.errors import StorageError, SubjectNotFound
 from pipeline.types import Embedding, Face, Outcome, Sighting, TrackKey
 from tests.audit.recorded import KEY, RUN, World, world
 from tests.audit.recording.footage import record, write_clip
@@ -113,7 +118,57 @@ def test_tracks_faces_verdicts_and_templates_go_and_the_rest_stays(
     assert erased_subjects(database) == {"red"}
     assert holds(recorded)
     with pytest.raises(SubjectNotFound):
-        eraser(recorded, database).erase("red", "me")
+        eraser(recorded, database).erase("Ruby", "me")
+
+
+class Dies(Exception):
+    """The process does."""
+
+
+class DyingLedger(Ledger):
+    """Its process dies when it has to say who is erased."""
+
+    def append(self, kind: Kind, fields: Mapping[str, Any]) -> None:
+        raise Dies
+
+
+def test_a_process_that_dies_leaves_nothing_that_the_next_one_does_not_finish(
+    recorded: World, database: Database, store: GalleryStore
+) -> None:
+    kept(recorded, database, 1, RED)
+    ledger = DyingLedger(recorded.folder, "dies", SystemClock())
+    dying = Eraser(
+        database,
+        recorded.keys,
+        recorded.crops,
+        Recordings(recorded.data),
+        ledger=ledger,
+        clock=SystemClock(),
+    )
+    with pytest.raises(Dies):
+        dying.erase("Ruby", "me")
+    ledger.close()
+    scope = scope_of(RUN, TrackKey("gate", 0, 1))
+    assert recorded.keys.find(scope) is not None
+    assert eraser(recorded, database).follow() == 1
+    assert recorded.keys.find(scope) is None
+    receipt = eraser(recorded, database).erase("red", "me")
+    assert (receipt.subject_id, receipt.photographs) == ("red", 0)
+    assert b"Ruby" not in b"".join(path.read_bytes() for path in recorded.data.glob("pinwatch.db*"))
+    assert holds(recorded)
+
+
+def test_whoever_reads_an_older_state_is_waited_for(recorded: World, store: GalleryStore) -> None:
+    quick = Database.open(recorded.data, busy_timeout_s=0.1)
+    try:
+        with quick.read() as connection:
+            connection.execute(select(subjects)).all()
+            store.remove("Ruby")
+            with pytest.raises(StorageError, match="may still hold what was deleted"):
+                scrub(quick, patience_s=0.2)
+        scrub(quick, patience_s=0.2)
+    finally:
+        quick.close()
 
 
 def test_a_running_matcher_is_told_to_forget(
