@@ -33,6 +33,7 @@ class Outbox:
         connect: Makes the producer; called again after a failure.
         crops: How many crops may wait.
         dropped: Told a cause and a number.
+        cause: Why crops are dropped here.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class Outbox:
         connect: Callable[[], Producer],
         crops: int,
         dropped: Callable[[str, int], None] = lambda cause, number: None,
+        cause: str = FULL_CAUSE,
     ) -> None:
-        self._connect, self._capacity, self._on_dropped = connect, crops, dropped
+        self._connect, self._capacity, self._on_dropped, self._cause = connect, crops, dropped, cause
         self._waiting: deque[FaceCrop | TrackEnded] = deque()
         self._sending: list[FaceCrop | TrackEnded] = []
         self._crops = 0
@@ -93,7 +95,7 @@ class Outbox:
                 del self._waiting[place]
                 self._crops -= 1
                 self._lost[message.key] = self._lost.get(message.key, 0) + 1
-                self._on_dropped(FULL_CAUSE, 1)
+                self._on_dropped(self._cause, 1)
                 return
 
     def _run(self) -> None:
@@ -138,7 +140,7 @@ class Outbox:
         lost = self._lost.pop(message.key, 0)
         if not lost:
             return message
-        dropped = {**message.dropped_by_cause, FULL_CAUSE: lost}
+        dropped = {**message.dropped_by_cause, self._cause: lost}
         return replace(message, crops_sent=message.crops_sent - lost, dropped_by_cause=dropped)
 
 

@@ -98,6 +98,10 @@ class Recording:
             return self._packets(plan.camera_id, open_source, clock_offset_s=plan.clock_offset_s)
         return self._pictures(open_source)
 
+    def played(self, open_source: OpenSource) -> FrameSource:
+        """Recorded footage that is played as if it were a camera: its pictures, encoded."""
+        return self._pictures(open_source)
+
     def recover(self) -> list[ClosedSegment]:
         """Close what processes that are gone left open."""
         closed = recover(self.recordings.root, _say)

@@ -181,6 +181,8 @@ class MatchStep:
         orphans: When to end tracks whose reader is gone; ``None`` for never.
         dim: Length of an embedding, where known: another one is refused.
         witness: Shown every decision.
+        follow: Decide open tracks again when the gallery has changed, without waiting for another crop. Not
+            where the same footage is to give the same decisions.
     """
 
     name = "match"
@@ -196,7 +198,9 @@ class MatchStep:
         orphans: Orphans | None = None,
         dim: int | None = None,
         witness: Witness = nobody_watches,
+        follow: bool = False,
     ) -> None:
+        self._follow, self._matched_epoch = follow, gallery.index.gallery_epoch
         self._gallery, self._orphans, self._dim, self._witness = gallery, orphans, dim, witness
         self._run_id = run_id
         self._embedder_key = embedder_key
@@ -204,6 +208,10 @@ class MatchStep:
 
     def process(self, batch: Sequence[Arrived]) -> Iterator[Outgoing | Refused]:
         self._gallery.refresh()
+        if self._follow and self._matched_epoch != self._gallery.index.gallery_epoch:
+            self._matched_epoch = self._gallery.index.gallery_epoch
+            for track in self._open.values():
+                yield from self._revised(track)
         for item in batch:
             match item.message:
                 case EmbeddedFace() as face:
@@ -236,6 +244,10 @@ class MatchStep:
         if face.sequence in track.faces:  # delivered again
             return
         track.faces[face.sequence] = face
+        yield from self._revised(track)
+
+    def _revised(self, track: _OpenTrack) -> Iterator[Outgoing]:
+        """Another decision, if it is another one."""
         verdict = self._decide(track)
         changed = track.last is None or _named(track.last) != _named(verdict)
         track.last = verdict

@@ -12,11 +12,12 @@ from pipeline.errors import GalleryBusy, SourceUnreadable
 from pipeline.quality import QualityAssessor
 from pipeline.select import CropSelector
 from pipeline.track import SingleFrameTracker
-from pipeline.types import FaceCrop, TrackEnded
+from pipeline.types import FaceCrop, Frame, TrackedFace, TrackEnded
 from tests.workers.test_watch import OneFaceDetector, ScriptedSource
 from workers import live_reader
 from workers.bus.base import BusError
 from workers.channel import Channel, ChannelReport
+from workers.live.state import CameraState
 from workers.live_reader import LiveReader
 from workers.reader import Reader
 
@@ -46,20 +47,41 @@ class Desk:
         self.sources: dict[str, list[ScriptedSource]] = {}
         self.sent: list[FaceCrop | TrackEnded] = []
         self.refused: Exception | None = None
+        self.settings: dict[str, object] = {}
+        self.names: Sequence[str] = ("a", "b")
+        self.broken: set[str] = set()
+        self.tried = 0
+        self.told: list[tuple[str, str, str]] = []
         self.fails: set[str] = set()
         self.stop = threading.Event()
         self.error: BaseException | None = None
         self.reports: list[ChannelReport] = []
         self.reader = LiveReader(
             self.leases,  # type: ignore[arg-type]
-            lambda: ["a", "b"],
+            self._cameras,
             self._open,
             self._send,
             self.reports.append,
+            taps=[self._tap],
+            watcher=self,
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
 
+    def camera(self, camera_id: str, state: CameraState, detail: str = "") -> None:
+        self.told.append((camera_id, state, detail))
+
+    def gone(self, camera_id: str) -> None:
+        self.told.append((camera_id, "gone", ""))
+
+    def _cameras(self) -> dict[str, object]:
+        return {name: self.settings.get(name) for name in self.names}
+
+    def _tap(self, frame: Frame, tracked: Sequence[TrackedFace]) -> None:
+        if frame.camera_id in self.broken:
+            raise RuntimeError("a tap that fails")
+
     def _open(self, name: str) -> Channel:
+        self.tried += 1
         if name in self.fails:
             raise SourceUnreadable(f"{name} does not answer")
         source = ScriptedSource(name, 3, wait=True)
@@ -141,6 +163,51 @@ def test_a_camera_whose_stream_ended_is_opened_again(desk: Desk) -> None:
     desk.until(lambda: desk.reader.count == 1)
     desk.sources["a"][0].close()
     desk.until(lambda: len(desk.sources["a"]) == 2)
+    desk.finish()
+
+
+def test_a_camera_whose_settings_change_is_opened_anew_and_the_others_go_on(desk: Desk) -> None:
+    desk.leases.held = {"a", "b"}
+    desk.start()
+    desk.until(lambda: desk.reader.count == 2)
+    desk.settings = {"a": "rtsp://elsewhere"}
+    desk.until(lambda: len(desk.sources["a"]) == 2 and desk.reader.count == 2)
+    assert desk.sources["a"][0].closed.is_set()
+    assert not desk.sources["a"][1].closed.is_set()
+    assert len(desk.sources["b"]) == 1
+    desk.finish()
+
+
+def test_a_camera_whose_settings_are_mended_need_not_wait(desk: Desk) -> None:
+    desk.leases.held, desk.fails = {"a"}, {"a"}
+    desk.start()
+    desk.until(lambda: desk.tried >= 4)  # now it is left alone for a while
+    tried = desk.tried
+    desk.fails, desk.settings = set(), {"a": "mended"}
+    desk.until(lambda: desk.reader.count == 1)
+    assert desk.tried == tried + 1
+    desk.finish()
+
+
+def test_a_bug_in_one_camera_ends_neither_the_others_nor_the_reader(desk: Desk) -> None:
+    desk.leases.held, desk.broken = {"a", "b"}, {"a"}
+    desk.start()
+    desk.until(lambda: len(desk.sources.get("a", ())) >= 2)
+    assert len(desk.sources["b"]) == 1
+    assert ("a", CameraState.FAILED, "a tap that fails") in desk.told
+    desk.finish()
+    assert desk.error is None
+
+
+def test_whoever_shows_cameras_is_told_how_they_are(desk: Desk) -> None:
+    desk.leases.held, desk.fails = {"a"}, {"a"}
+    desk.start()
+    desk.until(lambda: ("a", CameraState.FAILED, "a does not answer") in desk.told)
+    desk.until(lambda: ("b", CameraState.ELSEWHERE, "another process reads this camera") in desk.told)
+    desk.fails = set()
+    desk.until(lambda: desk.reader.count == 1)
+    desk.names = ("b",)
+    desk.until(lambda: ("a", "gone", "") in desk.told and desk.reader.count == 0)
     desk.finish()
 
 

@@ -1,0 +1,1 @@
+"""The wall: every camera as it is now, and who is seen."""

@@ -1,0 +1,1 @@
+"""What cameras see now, for whoever watches: pictures, events, states."""
