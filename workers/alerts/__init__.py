@@ -1,0 +1,1 @@
+"""Alerts: what raises one, what becomes of it, and who is told elsewhere."""

@@ -1,0 +1,1 @@
+"""Who is told of alerts elsewhere: webhooks, MQTT, e-mail."""

@@ -1,0 +1,1 @@
+"""The desk: alerts, the rules that raise them, and who is told elsewhere."""
