@@ -7,6 +7,7 @@ that none was changed.
 
 from __future__ import annotations
 
+import enum
 import fcntl
 import hashlib
 import os
@@ -38,6 +39,15 @@ _QUICK = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_
 
 Record = tuple[Kind, Mapping[str, Any]]
 """What the ledger is told."""
+
+
+class CropState(enum.StrEnum):
+    """What became of the crops of a track."""
+
+    KEPT = "kept"
+    NONE = "none"
+    """None was kept, or not in this data folder."""
+    ERASED = "erased"
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -132,6 +142,14 @@ class CropStore:
             _decode(unseal(secret, sealed[sequence], f"{scope}#{sequence}"), key)
             for sequence in sorted(sealed)
         ]
+
+    def state(self, run_id: str, key: TrackKey) -> CropState:
+        """Whether crops of a track can be read, without reading them."""
+        scope = scope_of(run_id, key)
+        there = (self._root / crop_path(scope)).exists()
+        if self._keys.is_destroyed(scope) or (there and self._keys.find(scope) is None):
+            return CropState.ERASED
+        return CropState.KEPT if there else CropState.NONE
 
     def sealed(self, scope: str) -> Iterator[tuple[int, bytes]]:
         """Every crop of a track as it lies on disk: sequence and sealed bytes. A torn end is left out."""

@@ -68,6 +68,7 @@ class Enrollment:
         refusal: Why, if refused.
         detail: The same in words, for the user; other faces that were passed over.
         subject_id: Whom it was enrolled for.
+        resembles: Whose face it looks like, if it was refused for that.
     """
 
     photo: Path
@@ -76,6 +77,7 @@ class Enrollment:
     refusal: Refusal | None = None
     detail: str = ""
     subject_id: str | None = None
+    resembles: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,9 +176,9 @@ class Enroller:
         if self.store.has_photo(ready.name, ready.record.sha256):
             return _known(ready.path, ready.name)
         self._follow()
-        problem = self._resembles(ready, embedding)
-        if problem is not None:
-            return _refused(ready.path, ready.name, *problem)
+        refused = self._resembles(ready, embedding)
+        if refused is not None:
+            return refused
         template = NewTemplate(
             embedding, ready.cut.face, ready.cut.quality.value, self.vision.detector.detector_id
         )
@@ -191,7 +193,8 @@ class Enroller:
         """Bring the index to the gallery as it is now: we, or others, may just have enrolled."""
         self._index.apply(self.store.delta(self._index.key, self._index.gallery_epoch))
 
-    def _resembles(self, ready: Ready, embedding: Embedding) -> tuple[Refusal, str] | None:
+    def _resembles(self, ready: Ready, embedding: Embedding) -> Enrollment | None:
+        """The refusal, if the face is too much like one that is enrolled."""
         nearest = self._index.search(embedding, 2)
         if not nearest:
             return None
@@ -200,23 +203,27 @@ class Enroller:
         if own is not None:
             twin = self._duplicates.find(own, ready.cut.crop_rgb)
             if twin is not None:
-                return Refusal.NEAR_DUPLICATE, f"almost the same picture as {twin}, which is enrolled"
+                same = f"almost the same picture as {twin}, which is enrolled"
+                return _refused(ready.path, ready.name, Refusal.NEAR_DUPLICATE, same)
         best = nearest[0]
         threshold = self._thresholds.for_subject(best.subject_id)
         if ready.options.allow_lookalike or best is own or best.similarity < threshold:
             return None
-        return Refusal.LOOKALIKE, (
+        alike = (
             f"looks like {names[best.subject_id]}, who is enrolled (similarity {best.similarity:.3f}, "
             f"threshold {threshold:.3f}); --allow-lookalike enrolls it nevertheless"
         )
+        return _refused(ready.path, ready.name, Refusal.LOOKALIKE, alike, best.subject_id)
 
 
 def _known(path: Path, name: str) -> Enrollment:
     return Enrollment(path, name, Status.SKIPPED, detail="enrolled already")
 
 
-def _refused(path: Path, name: str, refusal: Refusal, detail: str) -> Enrollment:
-    return Enrollment(path, name, Status.REFUSED, refusal, detail)
+def _refused(
+    path: Path, name: str, refusal: Refusal, detail: str, resembles: str | None = None
+) -> Enrollment:
+    return Enrollment(path, name, Status.REFUSED, refusal, detail, resembles=resembles)
 
 
 def _problem(faces: Sequence[CutFace], options: EnrollOptions) -> tuple[Refusal, str] | None:

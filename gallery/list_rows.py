@@ -63,9 +63,10 @@ def insert_list(connection: Connection, values: dict[str, Any], epoch: int) -> N
 
 
 def members_of(connection: Connection, list_id: str, epoch: int | None) -> list[RowMapping]:
-    """Members with ``subject_id``, ``name`` and ``expires_at``, by name."""
+    """Members with ``subject_id``, ``name``, ``expires_at`` and ``note``, by name."""
+    columns = (list_members.c.subject_id, subjects.c.name, list_members.c.expires_at, list_members.c.note)
     query = (
-        select(list_members.c.subject_id, subjects.c.name, list_members.c.expires_at)
+        select(*columns)
         .join(subjects)
         .where(list_members.c.list_id == list_id, at_epoch(list_members, epoch))
         .order_by(subjects.c.name)
@@ -85,15 +86,42 @@ def lists_of(connection: Connection, subject_id: str) -> list[str]:
 
 
 def set_member(
-    connection: Connection, list_id: str, subject_id: str, expires_at: str | None, epoch: int
+    connection: Connection,
+    list_id: str,
+    subject_id: str,
+    expires_at: str | None,
+    epoch: int,
+    *,
+    note: str | None = None,
 ) -> None:
-    """Add a member, or replace its row to change when it expires."""
-    remove_members(connection, is_member(list_id, subject_id), epoch)
-    connection.execute(
-        insert(list_members).values(
-            list_id=list_id, subject_id=subject_id, expires_at=expires_at, epoch_added=epoch
-        )
-    )
+    """Add a member, or replace its row to change when it expires; without a `note` the one there stays."""
+    own = is_member(list_id, subject_id)
+    if note is None:
+        query = select(list_members.c.note).where(own, at_epoch(list_members, None))
+        note = connection.execute(query).scalar()
+    remove_members(connection, own, epoch)
+    values = {"list_id": list_id, "subject_id": subject_id, "expires_at": expires_at, "note": note}
+    connection.execute(insert(list_members).values(**values, epoch_added=epoch))
+
+
+def rename_list(connection: Connection, row: RowMapping, name: str, epoch: int) -> None:
+    """Another version of a list under a new name.
+
+    Raises:
+        UsageError: another list has it.
+    """
+    taken = select(watch_lists.c.list_id).where(watch_lists.c.name == name, at_epoch(watch_lists, None))
+    if connection.execute(taken).scalar() not in (None, row["list_id"]):
+        raise UsageError(f"there is a watch list {name!r} already: choose another name")
+    own = ("list_id", "purpose", "priority", "owner", "threshold", "expires_at", "created_at")
+    insert_list(connection, {**{key: row[key] for key in own}, "name": name}, epoch)
+
+
+def remove_list(connection: Connection, list_id: str, epoch: int) -> None:
+    """End a list and all that are on it."""
+    remove_members(connection, list_members.c.list_id == list_id, epoch)
+    same = (watch_lists.c.list_id == list_id) & at_epoch(watch_lists, None)
+    connection.execute(update(watch_lists).where(same).values(epoch_removed=epoch))
 
 
 def is_member(list_id: str, subject_id: str) -> ColumnElement[bool]:

@@ -48,11 +48,12 @@ class WatchList:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody on a list; `expires_at` is their own, besides the list's."""
+    """Somebody on a list; `expires_at` is their own, besides the list's, `note` says why they are on it."""
 
     subject_id: str
     name: str
     expires_at: str | None
+    note: str = ""
 
 
 class WatchLists:
@@ -127,15 +128,48 @@ class WatchLists:
         with self._database.read() as connection:
             row = rows.list_by_name(connection, name)
             members = rows.members_of(connection, row["list_id"], None)
-            return _watch_list(row, len(members)), [Member(**found) for found in members]
+            found = [Member(**{**one, "note": one["note"] or ""}) for one in members]
+            return _watch_list(row, len(members)), found
 
     def lists_of(self, subject_id: str) -> list[str]:
         """The names of the lists that a subject is on now."""
         with self._database.read() as connection:
             return rows.lists_of(connection, subject_id)
 
-    def put(self, list_name: str, name_or_id: str, expires_at: datetime | None = None) -> int:
+    def rename(self, name: str, new_name: str) -> None:
+        """Call a list something else; its members stay.
+
+        Raises:
+            UsageError: there is no such list, or another one has the new name, or it cannot be one.
+        """
+        new_name = clean_name(new_name, "watch list")
+        with self._database.write() as connection:
+            lock_epoch(connection)
+            row = rows.list_by_name(connection, name)
+            epoch = raise_epoch(connection)
+            rows.rename_list(connection, row, new_name, epoch)
+        self._on_change("rename-list", [], epoch)
+
+    def remove(self, name: str) -> None:
+        """End a list; who was on it stays enrolled. Raises ``UsageError`` where there is none."""
+        with self._database.write() as connection:
+            lock_epoch(connection)
+            row = rows.list_by_name(connection, name)
+            members = [found["subject_id"] for found in rows.members_of(connection, row["list_id"], None)]
+            epoch = raise_epoch(connection)
+            rows.remove_list(connection, row["list_id"], epoch)
+        self._on_change("remove-list", members, epoch)
+
+    def put(
+        self, list_name: str, name_or_id: str, expires_at: datetime | None = None, note: str | None = None
+    ) -> int:
         """Put a subject on a list, or change when they come off it. Returns the new epoch.
+
+        Args:
+            list_name: The list.
+            name_or_id: Whom.
+            expires_at: Until when; ``None``: for ever.
+            note: Why; ``None`` leaves what was said before.
 
         Raises:
             UsageError: there is no such list, or it has expired.
@@ -153,7 +187,7 @@ class WatchLists:
             subject = get_subject(connection, name_or_id)
             epoch = raise_epoch(connection)
             until = None if expires_at is None else utc_text(expires_at)
-            rows.set_member(connection, row["list_id"], subject.id, until, epoch)
+            rows.set_member(connection, row["list_id"], subject.id, until, epoch, note=note)
         self._on_change("put-on-list", [subject.id], epoch)
         return epoch
 

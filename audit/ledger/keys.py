@@ -97,6 +97,12 @@ class KeyRing:
             row = self._database.execute("SELECT key FROM keys WHERE scope = ?", (scope,)).fetchone()
             return None if row is None else bytes(row[0])
 
+    def is_destroyed(self, scope: str) -> bool:
+        """Whether there was a key once, and was destroyed."""
+        with self._lock, self._failing():
+            found = self._database.execute("SELECT 1 FROM destroyed WHERE scope = ?", (scope,))
+            return found.fetchone() is not None
+
     def scopes_of(self, subject_id: str) -> list[str]:
         """The tracks that were named as a subject."""
         return self._scopes("subject_id = ?", subject_id)

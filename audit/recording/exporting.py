@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from audit.recording.closed import ClosedSegment
 from audit.recording.decoding import index_of, open_segment, packets_of
-from audit.recording.index import Index
+from audit.recording.index import FrameRecord, Index
 from audit.recording.library import Recordings
 from audit.recording.muxing import Stamps, StreamTemplate
 from gallery.photo_files import sync
@@ -49,13 +49,16 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """A part of a segment that is decodable by itself: packets `start` to before `stop`."""
+    """A part of a segment that is decodable by itself: packets `start` to before `stop`.
+
+    `times_ns` are those of its frames, in order: when they were captured, or shown in their epoch.
+    """
 
     segment: ClosedSegment
     index: Index
     start: int
     stop: int
-    captured_ns: tuple[int, ...]
+    times_ns: tuple[int, ...]
 
     def follows(self, other: _Stretch) -> bool:
         """Whether nothing is missing between `other` and this."""
@@ -104,24 +107,64 @@ def export(recordings: Recordings, camera: str, from_ns: int, to_ns: int, out: P
     return _described(stretches, out)
 
 
-def _stretches(segments: Sequence[ClosedSegment], from_ns: int, to_ns: int) -> list[_Stretch]:
-    """In the order in which they were captured."""
-    found = [_clipped(segment, from_ns, to_ns) for segment in segments]
-    return sorted((one for one in found if one is not None), key=lambda one: one.captured_ns[0])
+def export_epoch(
+    recordings: Recordings, camera: str, stream_epoch: int, out: Path, *, first_pts_ns: int, last_pts_ns: int
+) -> tuple[int, int]:
+    """The same by the times of an epoch, which footage without a time of day has as well.
+
+    Returns:
+        The `pts_ns` of the first and of the last frame in the file.
+
+    Raises:
+        UsageError: the times do not fit, or the codec does not fit into the file.
+        SourceNotFound: there is no footage of that time.
+        SourceUnreadable: there is, but it cannot be read.
+        StorageError: the file cannot be written.
+    """
+    if first_pts_ns > last_pts_ns:
+        raise UsageError("an export must not end before it begins: exchange the two times")
+    segments = recordings.between(camera, stream_epoch, first_pts_ns, last_pts_ns)
+    found = _stretches(segments, first_pts_ns, last_pts_ns, _shown)
+    stretches = [one for one in found if one.times_ns[-1] >= first_pts_ns]
+    if not stretches:
+        raise SourceNotFound(f"there is no footage of {camera} from that time in epoch {stream_epoch}")
+    _write(stretches, out)
+    return stretches[0].times_ns[0], max(one.times_ns[-1] for one in stretches)
 
 
-def _clipped(segment: ClosedSegment, from_ns: int, to_ns: int) -> _Stretch | None:
+def _captured(name: FrameRecord) -> int | None:
+    return name.captured_at_ns
+
+
+def _shown(name: FrameRecord) -> int | None:
+    return name.pts_ns
+
+
+def _stretches(
+    segments: Sequence[ClosedSegment],
+    from_ns: int,
+    to_ns: int,
+    time_of: Callable[[FrameRecord], int | None] = _captured,
+) -> list[_Stretch]:
+    """In the order of time."""
+    found = [_clipped(segment, from_ns, to_ns, time_of) for segment in segments]
+    return sorted((one for one in found if one is not None), key=lambda one: one.times_ns[0])
+
+
+def _clipped(
+    segment: ClosedSegment, from_ns: int, to_ns: int, time_of: Callable[[FrameRecord], int | None]
+) -> _Stretch | None:
     """From the last key frame by `from_ns` to before the first after `to_ns`; ``None`` without frames."""
     index = index_of(segment)
-    times = {name.ordinal: name.captured_at_ns for name in index.names_within(segment.packets)}
+    times = {name.ordinal: time_of(name) for name in index.names_within(segment.packets)}
     packets = index.packets[: segment.packets]
     keys = [(place, times.get(packet.ordinal)) for place, packet in enumerate(packets) if packet.is_key]
     start = max((place for place, at_ns in keys if at_ns is not None and at_ns <= from_ns), default=0)
     later = (place for place, at_ns in keys if place and at_ns is not None and at_ns > to_ns)
     stop = min(later, default=len(packets))
     own = (times.get(packet.ordinal) for packet in packets[start:stop])
-    captured_ns = tuple(sorted(at_ns for at_ns in own if at_ns is not None))
-    return _Stretch(segment, index, start, stop, captured_ns) if captured_ns else None
+    times_ns = tuple(sorted(at_ns for at_ns in own if at_ns is not None))
+    return _Stretch(segment, index, start, stop, times_ns) if times_ns else None
 
 
 def _write(stretches: Sequence[_Stretch], out: Path) -> None:
@@ -170,7 +213,7 @@ def _add_all(
             if _kind(source, stretch) != kind:
                 raise UsageError(
                     f"{stretch.segment.camera_id} changed its stream at "
-                    f"{utc_text_from_ns(stretch.captured_ns[0])}: export what is before and what is after "
+                    f"{utc_text_from_ns(stretch.times_ns[0])}: export what is before and what is after "
                     "by itself"
                 )
             _add(stretch, source, container, stream, stamps)
@@ -203,11 +246,11 @@ def _described(stretches: Sequence[_Stretch], out: Path) -> Exported:
     pairs = itertools.pairwise(stretches)
     return Exported(
         path=out,
-        first_captured_at_ns=stretches[0].captured_ns[0],
-        last_captured_at_ns=max(one.captured_ns[-1] for one in stretches),
-        frames=sum(len(one.captured_ns) for one in stretches),
+        first_captured_at_ns=stretches[0].times_ns[0],
+        last_captured_at_ns=max(one.times_ns[-1] for one in stretches),
+        frames=sum(len(one.times_ns) for one in stretches),
         segments=tuple(one.segment for one in stretches),
         gaps_ns=tuple(
-            (one.captured_ns[-1], other.captured_ns[0]) for one, other in pairs if not other.follows(one)
+            (one.times_ns[-1], other.times_ns[0]) for one, other in pairs if not other.follows(one)
         ),
     )

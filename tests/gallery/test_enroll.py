@@ -139,6 +139,7 @@ def test_a_lookalike_is_refused_unless_it_is_allowed(
     assert result.refusal is Refusal.LOOKALIKE
     assert "looks like Ada" in result.detail
     assert "--allow-lookalike" in result.detail
+    assert result.resembles == store.subject("Ada").id
     assert [subject.name for subject in store.subjects()] == ["Ada"]
     allowed = enroll_one(enroller, "Bo", again, EnrollOptions(allow_lookalike=True))
     assert allowed.status is Status.ENROLLED

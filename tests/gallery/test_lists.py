@@ -48,6 +48,42 @@ def test_a_list_and_its_members_are_shown(lists: WatchLists) -> None:
     assert members == [Member("s1", "Ada", "2023-11-15T10:13:20.000000Z"), Member("s2", "Bo", None)]
 
 
+def test_a_note_stays_until_another_is_said(lists: WatchLists) -> None:
+    lists.add("Banned")
+    lists.put("Banned", "Ada", note="stole a bicycle")
+    lists.put("Banned", "Ada", NOW + DAY)
+    (member,) = lists.show("Banned")[1]
+    assert (member.note, member.expires_at) == ("stole a bicycle", "2023-11-15T22:13:20.000000Z")
+    lists.put("Banned", "Ada", note="")
+    assert lists.show("Banned")[1][0].note == ""
+
+
+def test_a_renamed_list_keeps_what_it_is(lists: WatchLists, store: GalleryStore) -> None:
+    made = lists.add("Banned", purpose="thieves", threshold=0.35)
+    lists.put("Banned", "Ada")
+    epoch = store.epoch()
+    lists.rename("Banned", "Barred")
+    (found,) = lists.lists()
+    assert (found.id, found.name, found.purpose, found.members) == (made.id, "Barred", "thieves", 1)
+    assert [one.name for one in lists.lists(epoch)] == ["Banned"]
+    assert thresholds_of(store) == {"s1": 0.35}
+    lists.add("Guests")
+    with pytest.raises(UsageError, match="a watch list 'Guests' already"):
+        lists.rename("Barred", "Guests")
+    lists.rename("Barred", "Barred")
+
+
+def test_a_removed_list_sets_nothing_any_more(lists: WatchLists, store: GalleryStore) -> None:
+    lists.add("Banned", threshold=0.35)
+    epoch = lists.put("Banned", "Ada")
+    lists.remove("Banned")
+    assert (lists.lists(), lists.lists_of("s1"), thresholds_of(store)) == ([], [], {})
+    assert thresholds_of(store, epoch) == {"s1": 0.35}
+    with pytest.raises(UsageError, match="no watch list"):
+        lists.remove("Banned")
+    assert lists.add("Banned").members == 0
+
+
 def test_a_threshold_holds_from_the_epoch_of_the_membership_on(
     lists: WatchLists, store: GalleryStore
 ) -> None:

@@ -14,6 +14,7 @@ from workers.console.people.desk import Enrolled
 from workers.console.people.service import MAX_PAGE, PAGE, People, PeoplePage, Person
 from workers.console.people.uploads import UploadLimits
 from workers.console.web.guard import Caller, guarded_router, needs
+from workers.console.web.problems import brings
 
 Start = Annotated[int, Query(ge=0)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
@@ -54,6 +55,11 @@ class PeopleApi:
     def show_photo(self, caller: Caller, subject_id: str, sha256: str) -> Response:
         """A photograph, as a JPEG for the screen."""
         return Response(self._people.photo(caller, subject_id, sha256), media_type="image/jpeg")
+
+    @needs(Permission.READ_PEOPLE)
+    def show_photo_face(self, caller: Caller, subject_id: str, sha256: str) -> Response:
+        """The face in a photograph, cut out as decisions compare it, as a PNG."""
+        return Response(self._people.photo_face(caller, subject_id, sha256), media_type="image/png")
 
     @needs(Permission.WRITE_PEOPLE)
     def check_photo(
@@ -101,6 +107,11 @@ class PeopleApi:
         router.get("/{subject_id}")(self.show_person)
         router.patch("/{subject_id}")(self.rename_person)
         router.delete("/{subject_id}", status_code=204)(self.remove_person)
-        router.get("/{subject_id}/photos/{sha256}", response_class=Response)(self.show_photo)
+        router.get("/{subject_id}/photos/{sha256}", response_class=Response, responses=brings("image/jpeg"))(
+            self.show_photo
+        )
+        router.get(
+            "/{subject_id}/photos/{sha256}/face", response_class=Response, responses=brings("image/png")
+        )(self.show_photo_face)
         router.delete("/{subject_id}/photos/{sha256}", status_code=204)(self.remove_photo)
         return router

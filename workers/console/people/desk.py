@@ -9,10 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from gallery.enroll import Enroller, Enrollment, EnrollOptions, Ready, Refusal, Status
 from gallery.names import clean_name
-from pipeline.types import Thresholds
+from gallery.photo import decode_photo
+from gallery.vision import cut_faces
+from pipeline.embed.mirrored import embed_photo_crops
+from pipeline.errors import ImageError, PinwatchError
+from pipeline.types import Embedding, Thresholds
 from workers.console.people.uploads import Upload
+
+log = structlog.get_logger(__name__)
 
 _ADVICE = {
     Refusal.UNREADABLE: "save it as JPEG or PNG and try again",
@@ -36,6 +44,7 @@ class Enrolled:
         advice: What to do about it.
         quality: Of the face, 0..1, where one was found good.
         subject_id: Whom it was enrolled for.
+        resembles: Whose face it looks like, if it was refused for that.
     """
 
     photo: str
@@ -45,6 +54,7 @@ class Enrolled:
     advice: str
     quality: float | None
     subject_id: str | None
+    resembles: str | None = None
 
 
 class EnrollDesk:
@@ -59,6 +69,34 @@ class EnrollDesk:
         self._make, self._thresholds = make, thresholds
         self._lock = threading.Lock()
         self._ready: tuple[Thresholds, Enroller] | None = None
+        self._warming: threading.Thread | None = None
+
+    def warm(self) -> None:
+        """Load the networks in the background, so that the first photograph need not wait for them."""
+        if self._ready is None and self._warming is None:
+            self._warming = threading.Thread(target=self._warm, name="load-networks", daemon=True)
+            self._warming.start()
+
+    def _warm(self) -> None:
+        try:
+            with self._lock:
+                self._enroller()
+        except PinwatchError as error:  # whoever enrolls is told
+            log.warning("the networks for enrolling could not be loaded", error=str(error))
+
+    def probe(self, upload: Upload) -> Embedding:
+        """The most prominent face of a photograph, to search by. Nothing is kept.
+
+        Raises:
+            ImageError: it cannot be read, or shows no face.
+        """
+        image = decode_photo(upload.data, upload.name).image_bgr
+        with self._lock:
+            vision = self._enroller().vision
+            faces = cut_faces(image, vision)
+            if not faces:
+                raise ImageError(f"no face was found in {upload.name}: choose another photograph")
+            return embed_photo_crops([faces[0].crop_rgb], vision.embedder)[0]
 
     def look(self, name: str, upload: Upload) -> Enrolled:
         """Say whether the photograph is good enough. Nothing is kept.
@@ -108,6 +146,7 @@ def _outcome(seen: Ready | Enrollment, path: Path, quality: float | None = None)
         advice="" if seen.refusal is None else _ADVICE[seen.refusal],
         quality=round(quality, 4) if quality is not None and seen.status is Status.ENROLLED else None,
         subject_id=seen.subject_id,
+        resembles=seen.resembles,
     )
 
 

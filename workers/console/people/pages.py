@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from gallery.enroll import EnrollOptions
 from workers.console.access.roles import Permission
+from workers.console.lists.service import Lists
 from workers.console.people.service import PAGE, People
 from workers.console.people.uploads import UploadLimits
 from workers.console.web.guard import Caller, guarded_router, needs
@@ -22,12 +23,13 @@ class PeoplePages:
 
     Args:
         people: Does it.
+        lists: Which they are on.
         limits: Of uploads.
         pages: Draws.
     """
 
-    def __init__(self, people: People, limits: UploadLimits, pages: Pages) -> None:
-        self._people, self._limits, self._pages = people, limits, pages
+    def __init__(self, people: People, lists: Lists, limits: UploadLimits, pages: Pages) -> None:
+        self._people, self._lists, self._limits, self._pages = people, lists, limits, pages
 
     @needs(Permission.READ_PEOPLE)
     def show_all(self, request: Request, caller: Caller, search: str = "", start: Start = 0) -> Response:
@@ -39,16 +41,29 @@ class PeoplePages:
     @needs(Permission.READ_PEOPLE)
     def show(self, request: Request, caller: Caller, subject_id: str) -> Response:
         """One person."""
-        return self._pages.page(request, "person.html", person=self._people.show(caller, subject_id))
+        person = self._people.show(caller, subject_id)
+        return self._pages.page(
+            request,
+            "person.html",
+            person=person,
+            memberships=self._lists.of_person(subject_id),
+            all_lists=self._lists.all(),
+        )
 
     @needs(Permission.READ_PEOPLE)
     def photo(self, caller: Caller, subject_id: str, sha256: str) -> Response:
         """One of their photographs."""
         return Response(self._people.photo(caller, subject_id, sha256), media_type="image/jpeg")
 
+    @needs(Permission.READ_PEOPLE)
+    def face(self, caller: Caller, subject_id: str, sha256: str) -> Response:
+        """The face in one of them, cut out as decisions compare it."""
+        return Response(self._people.photo_face(caller, subject_id, sha256), media_type="image/png")
+
     @needs(Permission.WRITE_PEOPLE)
     def enroll_form(self, request: Request, name: str = "") -> Response:
-        """Where photographs are chosen."""
+        """Where photographs are chosen; the networks that judge them are got ready meanwhile."""
+        self._people.warm()
         return self._pages.page(request, "enroll.html", name=name, results=None, limits=self._limits)
 
     @needs(Permission.WRITE_PEOPLE)
@@ -95,5 +110,6 @@ class PeoplePages:
         router.post("/{subject_id}/rename")(self.rename)
         router.post("/{subject_id}/remove")(self.remove)
         router.get("/{subject_id}/photos/{sha256}")(self.photo)
+        router.get("/{subject_id}/photos/{sha256}/face")(self.face)
         router.post("/{subject_id}/photos/{sha256}/remove")(self.remove_photo)
         return router

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import cv2
 
+from audit.crops import png_of
 from gallery.photo import decode_photo
+from pipeline.align import align
 from pipeline.errors import GalleryCorrupt
+from pipeline.types import Face
 
 SIDE_PX = 640
 _QUALITY = 85
+
+
+def face_for_screen(data: bytes, name: str, face: Face) -> bytes:
+    """The enrolled face alone, cut out like the crops of tracks, as a PNG.
+
+    Raises:
+        GalleryCorrupt: the photograph cannot be shown.
+    """
+    try:
+        return png_of(align(decode_photo(data, name).image_bgr, face.landmarks))
+    except ValueError as error:
+        raise GalleryCorrupt(f"the face in the photograph {name} cannot be shown: {error}") from None
 
 
 def for_screen(data: bytes, name: str, side_px: int = SIDE_PX) -> bytes:

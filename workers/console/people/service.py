@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gallery.enroll import EnrollOptions, Refusal
+from gallery.enroll import EnrollOptions
 from gallery.lists import WatchLists
 from gallery.records import StoredTemplate, Subject
 from gallery.store import GalleryStore
@@ -13,7 +13,7 @@ from pipeline.errors import SubjectNotFound, UsageError
 from workers.console.access.principal import Principal
 from workers.console.access.record import Changes, RecordAccess
 from workers.console.people.desk import EnrollDesk, Enrolled
-from workers.console.people.pictures import for_screen
+from workers.console.people.pictures import face_for_screen, for_screen
 from workers.console.people.uploads import Upload
 
 PAGE = 50
@@ -48,6 +48,14 @@ class PersonPhoto:
     purifier: str
     detector: str
     gallery_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoOf:
+    """Where a photograph of somebody is."""
+
+    subject_id: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,40 @@ class People:
         self._record(principal.who, "photograph shown", [subject.id])
         return for_screen(self._store.photos.read(photo), photo.original_name)
 
+    def photo_face(self, principal: Principal, subject_id: str, sha256: str) -> bytes:
+        """The face of the photograph as decisions compare it, 112x112, as a PNG.
+
+        Raises:
+            SubjectNotFound: nobody is enrolled so, or not with this photograph.
+            GalleryCorrupt: the file is not what was enrolled.
+        """
+        subject = self._subject(subject_id)
+        own = self._store.templates(subject.id)
+        template = next((found for found in own if found.photo.sha256 == sha256), None)
+        if template is None:
+            raise SubjectNotFound(f"{subject.name} has no such photograph")
+        self._record(principal.who, "photograph shown", [subject.id])
+        photo = template.photo
+        return face_for_screen(self._store.photos.read(photo), photo.original_name, template.face)
+
+    def best_photo(self, subject_id: str | None) -> PhotoOf | None:
+        """Which photograph of somebody is best to compare with; ``None`` for who is not enrolled any more.
+
+        Only where it is: whoever looks at it is recorded then.
+        """
+        found = [] if subject_id is None else self._store.templates(subject_id)
+        best = max(found, key=lambda template: (template.quality, template.id), default=None)
+        return None if best is None else PhotoOf(best.subject_id, best.photo.sha256)
+
+    def name_of(self, principal: Principal, subject_id: str) -> str | None:
+        """What somebody is called, or was; ``None`` for who was never enrolled."""
+        self._record(principal.who, "person named", [subject_id])
+        return self._store.names([subject_id]).get(subject_id)
+
+    def warm(self) -> None:
+        """See :meth:`EnrollDesk.warm`."""
+        self._desk.warm()
+
     def check(self, name: str, upload: Upload) -> Enrolled:
         """Whether a photograph would do; see :meth:`EnrollDesk.look`."""
         return self._desk.look(name, upload)
@@ -126,21 +168,10 @@ class People:
         self._record(principal.who, "enrollment begun", ())
         with self._changes.by(principal.who):
             results = self._desk.enroll(name, uploads, options)
-        shown = {result.subject_id for result in results if result.subject_id is not None}
-        shown |= self._resembled(results)
+        named = (some for result in results for some in (result.subject_id, result.resembles))
+        shown = {subject_id for subject_id in named if subject_id is not None}
         self._record(principal.who, f"{len(results)} photographs looked at for enrollment", shown)
         return results
-
-    def _resembled(self, results: Sequence[Enrolled]) -> set[str]:
-        """Who was named as looking like somebody in a photograph: the gallery says so in words only."""
-        said = [result.detail for result in results if result.reason == Refusal.LOOKALIKE]
-        if not said:
-            return set()
-        return {
-            subject.id
-            for subject in self._store.subjects()
-            if any(detail.startswith(f"looks like {subject.name}, ") for detail in said)
-        }
 
     def rename(self, principal: Principal, subject_id: str, name: str) -> None:
         """Raises ``SubjectNotFound``, ``SubjectExists``, or ``UsageError`` for what cannot be a name."""

@@ -1,37 +1,43 @@
-"""Pages about sightings."""
+"""The timeline, and searching it by a face."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, File, Request, UploadFile
 from starlette.responses import Response
 
-from audit.search.sightings import SightingFilter
 from pipeline.errors import SubjectNotFound
 from pipeline.types import Outcome
+from workers.console.access.principal import Principal
 from workers.console.access.roles import Permission
-from workers.console.sightings.explain import meaning_of
-from workers.console.sightings.service import Sightings, SightingsPage
+from workers.console.people.uploads import UploadLimits
+from workers.console.sightings.forms import (
+    Cameras,
+    FormCameras,
+    FormOutcomes,
+    Outcomes,
+    Text,
+    Typed,
+)
+from workers.console.sightings.matches import FaceMatches
+from workers.console.sightings.service import SightingsPage
+from workers.console.sightings.services import SightingServices
 from workers.console.web.guard import Caller, guarded_router, needs
 from workers.console.web.pages import Pages
 
-Cameras = Annotated[list[str], Query()]
-Outcomes = Annotated[list[Outcome], Query()]
-
 
 class SightingPages:
-    """The timeline, and a page a decision.
+    """The timeline.
 
     Args:
-        sightings: Finds them.
+        services: Finds sightings.
+        limits: Of uploads.
         pages: Draws.
     """
 
-    def __init__(self, sightings: Sightings, pages: Pages) -> None:
-        self._sightings, self._pages = sightings, pages
+    def __init__(self, services: SightingServices, limits: UploadLimits, pages: Pages) -> None:
+        self._do, self._limits, self._pages = services, limits, pages
 
     @needs(Permission.READ_SIGHTINGS)
     def timeline(
@@ -44,50 +50,67 @@ class SightingPages:
         who: str = "",
         camera: Cameras = [],  # noqa: B006 - FastAPI copies it
         outcome: Outcomes = [],  # noqa: B006
+        like: str = "",
         after: str = "",
     ) -> Response:
-        """What was seen, the newest first."""
-        zone = self._pages.zone
-        camera = [name for name in camera if name]  # "all cameras" is an empty one
-        typed = {"since": since, "until": until, "who": who, "camera": camera, "outcome": outcome}
-        unknown = None
+        """What was seen, the newest first; or, of faces like one, the most alike first."""
+        typed = Typed.of(camera, outcome, since=since, until=until, who=who, like=like)
         try:
-            people = self._sightings.meant(who)
-            between = zone.typed(since), zone.typed(until)
-            wanted = SightingFilter(*between, tuple(camera), tuple(outcome), candidate_ids=people)
-            found = self._sightings.page(caller, wanted, after or None)
+            if like:
+                which = typed.for_faces(self._pages.zone, self._do.sightings.meant)
+                return self._matches(request, caller, typed, self._do.faces.like(caller, like, which))
+            wanted = typed.for_sightings(self._pages.zone, self._do.sightings.meant)
+            found = self._do.sightings.page(caller, wanted, after or None)
         except SubjectNotFound as error:
-            found, unknown = SightingsPage((), {}, None), str(error)
+            return self._page(request, caller, typed, SightingsPage((), {}, None), unknown=str(error))
+        return self._page(request, caller, typed, found, after=after)
+
+    @needs(Permission.READ_PEOPLE)
+    def by_photo(
+        self,
+        request: Request,
+        caller: Caller,
+        *,
+        photo: Annotated[UploadFile, File()],
+        since: Text = "",
+        until: Text = "",
+        who: Text = "",
+        camera: FormCameras = [],  # noqa: B006
+        outcome: FormOutcomes = [],  # noqa: B006
+    ) -> Response:
+        """Whom a photograph shows, wherever they were seen. It is not kept."""
+        typed = Typed.of(camera, outcome, since=since, until=until, who=who)
+        (upload,) = self._limits.take([photo])
+        which = typed.for_faces(self._pages.zone, self._do.sightings.meant)
+        return self._matches(request, caller, typed, self._do.faces.photo(caller, upload, which))
+
+    def _matches(self, request: Request, caller: Principal, typed: Typed, found: FaceMatches) -> Response:
+        sightings = [match.sighting for match in found.matches]
+        alike = {match.sighting.decision_id: match.similarity for match in found.matches}
+        page = SightingsPage(sightings, found.names, None)
+        return self._page(request, caller, typed, page, alike=alike, matches=found)
+
+    def _page(
+        self,
+        request: Request,
+        caller: Principal,
+        typed: Typed,
+        found: SightingsPage,
+        **values: Any,
+    ) -> Response:
+        shown: dict[str, Any] = {"unknown": None, "after": "", "alike": None, "matches": None, **values}
         return self._pages.page(
             request,
             "sightings.html",
+            **typed.as_values(),
+            **shown,
             found=found,
-            unknown=unknown,
-            after=after,
-            **self._form(caller, typed, found),
-        )
-
-    def _form(self, caller: Caller, typed: dict[str, Any], found: SightingsPage) -> dict[str, Any]:
-        kept = [(name, value) for name, value in typed.items() if value]
-        query = urlencode(kept, doseq=True)
-        more = urlencode([*kept, ("after", found.next)], doseq=True) if found.next else None
-        return {
-            **typed,
-            "cameras": self._sightings.cameras(caller),
-            "outcomes": list(Outcome),
-            "first_query": query,
-            "next_query": more,
-        }
-
-    @needs(Permission.READ_SIGHTINGS)
-    def decision(self, request: Request, caller: Caller, decision_id: str) -> Response:
-        """Why it was decided."""
-        found = self._sightings.show(caller, decision_id)
-        if found is None:
-            raise HTTPException(404, "there is no such decision, or none that you may see")
-        meaning = meaning_of(found.sighting.outcome)
-        return self._pages.page(
-            request, "decision.html", decision=found, meaning=meaning, read_people=Permission.READ_PEOPLE
+            pictures=self._do.pictures.states(found.sightings),
+            cameras=self._do.sightings.cameras(caller),
+            outcomes=list(Outcome),
+            first_query=typed.query(),
+            next_query=typed.query(after=found.next) if found.next else None,
+            limits=self._limits,
         )
 
     def router(self) -> APIRouter:
@@ -96,5 +119,5 @@ class SightingPages:
             tags=["pages: sightings"], prefix="/sightings", default_response_class=Response
         )
         router.get("")(self.timeline)
-        router.get("/{decision_id}")(self.decision)
+        router.post("/by-photo", max_body_size=self._limits.body_bytes)(self.by_photo)
         return router

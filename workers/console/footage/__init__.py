@@ -1,0 +1,1 @@
+"""Kept footage, to be looked at."""

@@ -1,0 +1,1 @@
+"""People whom nobody has enrolled, in groups."""
