@@ -111,6 +111,7 @@ class Camera(BaseModel):
         privacy_masks: Blacked out before anything else sees the picture.
         clock_offset_s: Added to the capture times; minus the camera's known delay.
         enabled: Whether it is watched when no source is named.
+        purpose: Why people are filmed there; empty: as the settings say for all (`privacy.purpose`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -126,6 +127,7 @@ class Camera(BaseModel):
     privacy_masks: tuple[_Polygon, ...] = ()
     clock_offset_s: float = Field(0.0, ge=-3600, le=3600)
     enabled: bool = True
+    purpose: str = Field("", max_length=1000)
 
     @property
     def region(self) -> Region | None:

@@ -71,6 +71,7 @@ def test_add_and_list(cameras: Pinwatch) -> None:
             "privacy_masks": [[[0.9, 0.9], [1.0, 0.9], [1.0, 1.0]], [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0]]],
             "clock_offset_s": -0.5,
             "enabled": False,
+            "purpose": "",
         }
     ]
     table = cameras("list").stdout

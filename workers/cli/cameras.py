@@ -156,7 +156,8 @@ def import_(
     """Save all cameras of a YAML file: all of them, or none if anything in it is wrong.
 
     Each has `name` and `address`, and may have `transport`, `substream`, `rate_limit_hz`,
-    `region_of_interest`, `privacy_masks`, `clock_offset_s`, `enabled`. Those that are there are changed.
+    `region_of_interest`, `privacy_masks`, `clock_offset_s`, `enabled`, `purpose`. Those that are there are
+    changed.
 
     Example: `pinwatch cameras import cameras.yaml`
     """

@@ -1,0 +1,1 @@
+"""The cameras that are watched, and what nobody may see of them."""

@@ -1,0 +1,1 @@
+"""Whether everything is well: cameras, pipeline, disk, ledger, networks."""
