@@ -94,6 +94,14 @@ class Gate:
             raise HTTPException(401, "log in first")
         raise HTTPException(403, f"this needs the permission {needed}, which {principal.name} does not have")
 
+    def check_origin(self, principal: Principal, headers: Mapping[str, str]) -> None:
+        """Raise ``HTTPException`` 403 unless a page of ours, or a program, opens a socket.
+
+        Browsers let every page open sockets to everywhere, with our cookies, and always say which page it is.
+        """
+        if principal.who.token_id is None and headers.get("origin") not in self._origins.allowed:
+            raise HTTPException(403, "only a page of this console may open this")
+
     def check_form(self, principal: Principal, headers: Mapping[str, str], given: str | None) -> None:
         """Raise ``HTTPException`` 403 unless a page of ours, shown to this browser, sent the form.
 

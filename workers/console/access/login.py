@@ -76,10 +76,10 @@ class Login:
             return Refused(wait_s)
         user = self._users.named(name)
         if not self._proves(user, password) or user is None:
-            self._record(_who(user, address), "login failed", ())
+            self._record(who_is(user, address), "login failed", ())
             return Refused()
         self._attempts.succeeded(name, address)
-        return self._begin(user, address, old_cookie, "login")
+        return self.begin(user, address, old_cookie, "login")
 
     def leave(self, principal: Principal, cookie: str) -> None:
         """Log out."""
@@ -104,9 +104,9 @@ class Login:
         if invited is None:
             return Refused()
         self._attempts.succeeded(attempt, address)  # whoever has the link does not guess
-        self._record(_who(invited.user, address), "password to be set by link", ())
+        self._record(who_is(invited.user, address), "password to be set by link", ())
         user = self._links.accept(secret, name, password)
-        return Refused() if user is None else self._begin(user, address, None, "login by link")
+        return Refused() if user is None else self.begin(user, address, None, "login by link")
 
     def change_password(self, principal: Principal, old: str, new: str) -> LoggedIn | Refused:
         """Another password: every session of the user ends, and a new one begins.
@@ -125,7 +125,7 @@ class Login:
         check_password(new, user.name)
         self._record(principal.who, "password to be changed", ())
         self._users.set_password(user.id, self._passwords.hash(new))
-        return self._begin(user, principal.who.address, None, "login with the new password")
+        return self.begin(user, principal.who.address, None, "login with the new password")
 
     def _proves(self, user: User | None, password: str) -> bool:
         """Takes as long whether or not there is such a user."""
@@ -133,12 +133,21 @@ class Login:
         fits = self._passwords.fits(kept, password[: MAX_CHARACTERS + 1])
         return fits and user is not None and not user.disabled
 
-    def _begin(self, user: User, address: str, old_cookie: str | None, what: str) -> LoggedIn:
-        self._record(_who(user, address), what, ())
+    def begin(self, user: User, address: str, old_cookie: str | None, what: str) -> LoggedIn:
+        """A session for a user who proved who they are.
+
+        Args:
+            user: Not disabled.
+            address: Where they come from.
+            old_cookie: The session that the browser had, which ends.
+            what: How it is recorded.
+        """
+        self._record(who_is(user, address), what, ())
         return LoggedIn(user, self._sessions.begin(user.id, old_cookie))
 
 
-def _who(user: User | None, address: str) -> Who:
+def who_is(user: User | None, address: str) -> Who:
+    """For the record, before there is a session."""
     return Who(None, None, address) if user is None else Who(user.id, None, address, user.name)
 
 
@@ -158,4 +167,6 @@ def link_of(users: Users, links: Links, name: str) -> str:
         raise UsageError(f"there is no user called {name!r}")
     if user.disabled:
         raise UsageError(f"{name} is disabled: enable them first")
+    if user.provider is not None:
+        raise UsageError(f"{name} logs in at {user.provider}, and has no password here")
     return links.issue(user.id)

@@ -40,16 +40,21 @@ class Passwords:
     def hash(self, password: str) -> str:
         """The hash to keep, with its salt and cost."""
         with self._turn:
-            return self._hasher.hash(password)
+            return self._hasher.hash(_bytes(password))
 
     def fits(self, kept: str | None, password: str) -> bool:
         """Whether it is the password; as long where there is none (``None``)."""
         with self._turn:
             try:
-                self._hasher.verify(kept or self._nobodys, password)
+                self._hasher.verify(kept or self._nobodys, _bytes(password))
             except (VerifyMismatchError, VerificationError, InvalidHashError):
                 return False
         return kept is not None
+
+
+def _bytes(password: str) -> bytes:
+    """UTF-8, also of what is no text: JSON can hold half a character."""
+    return password.encode("utf-8", "surrogatepass")
 
 
 def check_password(password: str, name: str) -> None:

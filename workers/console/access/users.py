@@ -11,7 +11,13 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, inse
 from gallery.database import Database
 from gallery.names import clean_name
 from gallery.store import random_id
-from gallery.tables import console_groups, console_sessions, console_user_groups, console_users
+from gallery.tables import (
+    console_groups,
+    console_identities,
+    console_sessions,
+    console_user_groups,
+    console_users,
+)
 from gallery.times import utc_text_from_ns
 from pipeline.errors import UsageError
 from workers.console.access.roles import Role
@@ -26,9 +32,10 @@ class User:
         name: With which they log in.
         role: What they may do.
         groups: Ids of camera groups whose cameras they see.
-        invited: They have no password yet.
+        invited: They have not come yet: no password, no identity provider.
         disabled: They may not log in.
         created_at: ISO 8601 UTC.
+        provider: The identity provider (its issuer) through which they come in; ``None``: by a password.
     """
 
     id: str
@@ -38,6 +45,7 @@ class User:
     invited: bool
     disabled: bool
     created_at: str
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +109,7 @@ class Users:
             user = find_user(connection, console_users.c.user_id == user_id)
             if user is None:
                 raise UsageError("there is no such user")
-            _check_last(connection, user, change)
-            values = self._values(change, user)
-            if values:
-                mine = console_users.c.user_id == user_id
-                connection.execute(update(console_users).where(mine).values(**values))
-            if change.groups is not None:
-                _set_groups(connection, user_id, change.groups)
-            if change.disabled:
-                end_sessions(connection, user_id)
-            changed = find_user(connection, console_users.c.user_id == user_id)
-            assert changed is not None
-            return changed
-
-    def _values(self, change: UserChange, user: User) -> dict[str, str | None]:
-        values: dict[str, str | None] = {}
-        if change.role is not None:
-            values["role"] = change.role
-        if change.disabled is not None and change.disabled != user.disabled:
-            values["disabled_at"] = utc_text_from_ns(self._now_ns()) if change.disabled else None
-        return values
+            return change_user(connection, user, change, utc_text_from_ns(self._now_ns()))
 
     def set_password(self, user_id: str, password_hash: str) -> None:
         """Give a user another password, and log them out everywhere."""
@@ -156,6 +145,31 @@ def add_user(connection: Connection, name: str, role: Role, groups: Collection[s
     return User(user_id, name, role, tuple(sorted(groups)), True, False, now)
 
 
+def change_user(connection: Connection, user: User, change: UserChange, now: str) -> User:
+    """See :meth:`Users.change`."""
+    _check_last(connection, user, change)
+    values = _values(change, user, now)
+    mine = console_users.c.user_id == user.id
+    if values:
+        connection.execute(update(console_users).where(mine).values(**values))
+    if change.groups is not None:
+        _set_groups(connection, user.id, change.groups)
+    if change.disabled:
+        end_sessions(connection, user.id)
+    changed = find_user(connection, mine)
+    assert changed is not None
+    return changed
+
+
+def _values(change: UserChange, user: User, now: str) -> dict[str, str | None]:
+    values: dict[str, str | None] = {}
+    if change.role is not None:
+        values["role"] = change.role
+    if change.disabled is not None and change.disabled != user.disabled:
+        values["disabled_at"] = now if change.disabled else None
+    return values
+
+
 def set_password(connection: Connection, user_id: str, password_hash: str) -> None:
     """See :meth:`Users.set_password`."""
     mine = console_users.c.user_id == user_id
@@ -168,7 +182,10 @@ def end_sessions(connection: Connection, user_id: str) -> None:
 
 
 def _check_last(connection: Connection, user: User, change: UserChange) -> None:
-    """Two administrators who remove each other at once must not both succeed: their rows are locked."""
+    """Somebody who needs no identity provider must be left to administer.
+
+    Two administrators who remove each other at once must not both succeed: their rows are locked.
+    """
     if (change.role in (None, Role.ADMINISTRATOR) and not change.disabled) or not _administers(user):
         return
     able = (
@@ -177,7 +194,7 @@ def _check_last(connection: Connection, user: User, change: UserChange) -> None:
         & console_users.c.password_hash.is_not(None)
     )
     locked = connection.execute(select(console_users.c.user_id).where(able).with_for_update()).scalars()
-    if set(locked.all()) <= {user.id}:
+    if set(locked.all()) == {user.id}:
         raise UsageError(f"{user.name} is the only administrator: make somebody else one first")
 
 
@@ -198,12 +215,15 @@ def _set_groups(connection: Connection, user_id: str, groups: Collection[str]) -
 def _user(connection: Connection, row: RowMapping) -> User:
     mine = console_user_groups.c.user_id == row["user_id"]
     query = select(console_user_groups.c.group_id).where(mine).order_by(console_user_groups.c.group_id)
+    identity = console_identities.c.user_id == row["user_id"]
+    provider = connection.execute(select(console_identities.c.issuer).where(identity)).scalar()
     return User(
         id=row["user_id"],
         name=row["name"],
         role=Role(row["role"]),
         groups=tuple(connection.execute(query).scalars()),
-        invited=row["password_hash"] is None,
+        invited=row["password_hash"] is None and provider is None,
         disabled=row["disabled_at"] is not None,
         created_at=row["created_at"],
+        provider=provider,
     )

@@ -12,6 +12,9 @@ from pipeline.errors import UsageError
 from workers.console.access.cookies import Cookies
 from workers.console.access.login import LoggedIn, Login, Refused
 from workers.console.access.roles import Permission
+from workers.console.access.users import User
+from workers.console.oidc.pages import onward
+from workers.console.oidc.service import ProviderLogin
 from workers.console.web.guard import Caller, guarded_router, needs
 from workers.console.web.navigation import places_for
 from workers.console.web.pages import THEMES, Pages, go_to, safe_path
@@ -27,10 +30,14 @@ class EntryPages:
         login: Does it.
         cookies: Carry the session.
         pages: Draws.
+        provider: The other way in; ``None``: there is none.
     """
 
-    def __init__(self, login: Login, cookies: Cookies, pages: Pages) -> None:
+    def __init__(
+        self, login: Login, cookies: Cookies, pages: Pages, provider: ProviderLogin | None = None
+    ) -> None:
         self._login, self._cookies, self._pages = login, cookies, pages
+        self._provider = provider
 
     @needs(Permission.SIGNED_IN)
     def home(self, caller: Caller) -> Response:
@@ -48,9 +55,8 @@ class EntryPages:
     ) -> Response:
         problem = None if refused is None else say(refused)
         status = 200 if refused is None else 429 if refused.wait_s else 401
-        answer = self._pages.page(
-            request, "login.html", status=status, wanted=wanted, name=name, problem=problem
-        )
+        values = {"wanted": wanted, "name": name, "problem": problem, "button": self._button}
+        answer = self._pages.page(request, "login.html", status=status, **values)
         return _with_wait(answer, refused)
 
     @needs(Permission.ANYONE)
@@ -69,6 +75,10 @@ class EntryPages:
             return self._form(request, safe_path(next), name, entered)
         return self._logged_in(entered, safe_path(next))
 
+    @property
+    def _button(self) -> str | None:
+        return None if self._provider is None else self._provider.button
+
     def _logged_in(self, entered: LoggedIn, path: str) -> Response:
         answer = go_to(path)
         self._cookies.set_session(answer, entered.cookie)
@@ -78,9 +88,14 @@ class EntryPages:
     def logout(self, request: Request, caller: Caller) -> Response:
         """End the session."""
         cookie = self._cookies.session_of(request.cookies)
+        farewell = None
         if cookie is not None:
+            farewell = None if self._provider is None else self._provider.farewell(cookie)
             self._login.leave(caller, cookie)
-        answer = go_to("/login")
+        if farewell is None:
+            answer = go_to("/login")
+        else:
+            answer = onward(self._pages, request, farewell, "You are logged out here")
         self._cookies.end_session(answer)
         answer.headers["clear-site-data"] = '"cache", "storage"'
         return answer
@@ -91,7 +106,15 @@ class EntryPages:
         invited = self._login.invited(secret)
         if invited is None:
             raise HTTPException(404, _USED)
-        return self._pages.page(request, "welcome.html", user=invited.user, name="", problem=None)
+        return self._welcome(request, secret, invited.user)
+
+    def _welcome(
+        self, request: Request, secret: str, user: User | None, name: str = "", problem: str | None = None
+    ) -> Response:
+        button = self._button if user is not None and user.invited else None
+        values = {"user": user, "name": name, "problem": problem, "button": button, "link": secret}
+        status = 200 if problem is None else 422
+        return self._pages.page(request, "welcome.html", status=status, **values)
 
     @needs(Permission.ANYONE)
     def welcome(
@@ -108,10 +131,7 @@ class EntryPages:
         except UsageError as error:
             invited = self._login.invited(secret)
             user = None if invited is None else invited.user
-            problem = str(error)
-            return self._pages.page(
-                request, "welcome.html", status=422, user=user, name=name, problem=problem
-            )
+            return self._welcome(request, secret, user, name, str(error))
         if isinstance(entered, Refused):
             raise HTTPException(429 if entered.wait_s else 404, say(entered) if entered.wait_s else _USED)
         return self._logged_in(entered, "/")

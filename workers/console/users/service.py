@@ -67,6 +67,8 @@ class Administration:
             raise UsageError("there is no such user")
         if user.disabled:
             raise UsageError(f"{user.name} is disabled: enable them first")
+        if user.provider is not None:
+            raise UsageError(f"{user.name} logs in at {user.provider}, and has no password here")
         self._record(principal.who, f"link made for user {user.id}", ())
         return self._invitation(user)
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -26,11 +27,11 @@ from pipeline.errors import (
 from pipeline.redact import redact
 from workers.console.web.headers import add_headers
 from workers.console.web.pages import Pages, go_to
+from workers.console.web.problems import PROBLEM
 
 log = structlog.get_logger(__name__)
 
 API = "/api/"
-_PROBLEM = "application/problem+json"
 _STATUS: dict[type[PinwatchError], int] = {
     SubjectNotFound: 404,
     SubjectExists: 409,
@@ -41,6 +42,8 @@ _STATUS: dict[type[PinwatchError], int] = {
     GalleryBusy: 503,
 }
 """Of errors whose text is meant for whoever asked; the others are for whoever runs the console."""
+_UNFIT = (DataError, UnicodeEncodeError, OverflowError)
+"""What databases say of NUL, of half a character, and of numbers beyond all measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Failure:
         """RFC 9457."""
         body = {"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail}
         headers = {"www-authenticate": "Bearer", **self.headers} if self.status == 401 else self.headers
-        return JSONResponse(body, self.status, headers, media_type=_PROBLEM)
+        return JSONResponse(body, self.status, headers, media_type=PROBLEM)
 
 
 class Failures:
@@ -84,12 +87,14 @@ class Failures:
         app.add_exception_handler(HTTPException, self.answer)
         app.add_exception_handler(RequestValidationError, self.answer)
         app.add_exception_handler(PinwatchError, self.answer)
+        for unfit in _UNFIT:
+            app.add_exception_handler(unfit, self.answer)
         app.add_exception_handler(Exception, self.answer)
 
     def answer(self, request: Request, error: Exception) -> Response:
         """A page or a problem that says what went wrong, and nothing of how we are built."""
         failure = failure_of(error)
-        if failure.status >= 500:
+        if failure.status >= 500 or isinstance(error, _UNFIT):
             log.error("request failed", method=request.method, error=redact(repr(error)))
         answer = self._answer(request, failure)
         add_headers(answer.headers, self._secure)  # an unexpected error is answered outside the middleware
@@ -118,6 +123,8 @@ def failure_of(error: Exception) -> Failure:
             return Failure(404, "nobody is enrolled so, or not any more", {})
         case PinwatchError():
             return _of_ours(error)
+        case DataError() | UnicodeEncodeError() | OverflowError():
+            return Failure(422, "the request holds a character or a number that cannot be kept", {})
         case _:
             return Failure(500, "something went wrong that should not; the log of the console says what", {})
 

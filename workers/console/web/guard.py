@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
 
 from workers.console.access.gate import Gate
 from workers.console.access.principal import Principal
@@ -44,9 +48,7 @@ class GuardedRoute(APIRoute):
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        needed = getattr(endpoint, _ATTRIBUTE, None)
-        if not isinstance(needed, Permission):
-            raise TypeError(f"the route {path} does not say which permission it needs")
+        needed = _needed(path, endpoint)
         options["openapi_extra"] = {**(options.get("openapi_extra") or {}), SCHEMA_KEY: needed.value}
         self.needed = needed
         super().__init__(path, endpoint, **options)
@@ -62,9 +64,64 @@ class GuardedRoute(APIRoute):
         return guarded
 
 
-def guarded_router(**options: Any) -> APIRouter:
+class GuardedSocket(WebSocketRoute):
+    """The same for a WebSocket: whoever may not open it is refused before it is open.
+
+    Raises:
+        TypeError: the endpoint does not declare a permission with :func:`needs`.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[[WebSocket], Awaitable[None]]) -> None:
+        self.needed = needed = _needed(path, endpoint)
+
+        async def guarded(websocket: WebSocket) -> None:
+            try:
+                await admit_socket(websocket, needed)
+            except HTTPException as error:
+                refusal = PlainTextResponse(f"{error.detail}\n", error.status_code)
+                await websocket.send_denial_response(refusal)
+                return
+            await endpoint(websocket)
+
+        super().__init__(path, guarded)
+
+
+class GuardedRouter(APIRouter):
+    """A router that makes no other routes than guarded ones."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(route_class=GuardedRoute, **options)
+
+    def guarded_socket(self, path: str, endpoint: Callable[[WebSocket], Awaitable[None]]) -> None:
+        """Add a WebSocket."""
+        self.routes.append(GuardedSocket(f"{self.prefix}{path}", endpoint))
+
+
+def guarded_router(**options: Any) -> GuardedRouter:
     """A router whose routes are guarded."""
-    return APIRouter(route_class=GuardedRoute, **options)
+    return GuardedRouter(**options)
+
+
+def _needed(path: str, endpoint: Callable[..., Any]) -> Permission:
+    needed = getattr(endpoint, _ATTRIBUTE, None)
+    if not isinstance(needed, Permission):
+        raise TypeError(f"the route {path} does not say which permission it needs")
+    return needed
+
+
+async def admit_socket(websocket: WebSocket, needed: Permission) -> Principal:
+    """Who has opened, or holds open, a socket.
+
+    Raises:
+        HTTPException: 401, 403: they may not, or not any more.
+    """
+    gate: Gate = websocket.app.state.gate
+    address = address_of(websocket)
+    principal = await run_in_threadpool(gate.identify, websocket.headers, websocket.cookies, address)
+    websocket.state.principal = principal
+    gate.check_permission(principal, needed)
+    gate.check_origin(principal, websocket.headers)
+    return principal
 
 
 async def _admit(request: Request, needed: Permission) -> None:
@@ -87,12 +144,12 @@ async def _field(request: Request, principal: Principal) -> str | None:
     return given if isinstance(given, str) else None
 
 
-def address_of(request: Request) -> str:
+def address_of(request: HTTPConnection) -> str:
     """Where the request comes from; through a proxy, what that says (``console.trusted_proxy``)."""
     return request.client.host if request.client is not None else "unknown"
 
 
-def principal_of(request: Request) -> Principal:
+def principal_of(request: HTTPConnection) -> Principal:
     """Who sent the request, as the gate found."""
     principal = request.state.principal
     assert isinstance(principal, Principal)

@@ -17,6 +17,7 @@ _POLICY = "; ".join(
         "style-src 'self'",
         "img-src 'self' blob:",
         "connect-src 'self'",
+        "media-src 'self' blob:",
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
@@ -56,6 +57,9 @@ class SecureHeaders:
         self._app, self._origins = app, origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and not self._meant_for_us(scope):
+            await send({"type": "websocket.close", "code": 1008})  # before it is open: 403
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -26,8 +26,16 @@ class Place:
 
 
 PLACES = (
+    Place("Live", "/live", "l", Permission.READ_LIVE),
+    Place("Alerts", "/alerts", "a", Permission.READ_ALERTS),
     Place("Sightings", "/sightings", "s", Permission.READ_SIGHTINGS),
     Place("People", "/people", "p", Permission.READ_PEOPLE),
+    Place("Unknown", "/unknowns", "n", Permission.READ_PEOPLE),
+    Place("Lists", "/lists", "w", Permission.READ_PEOPLE),
+    Place("Cameras", "/cameras", "c", Permission.READ_CAMERAS),
+    Place("Health", "/health", "h", Permission.READ_HEALTH),
+    Place("Robustness", "/robustness", "r", Permission.READ_HEALTH),
+    Place("Audit", "/audit", "d", Permission.READ_AUDIT),
     Place("Users", "/users", "u", Permission.ADMIN),
 )
 

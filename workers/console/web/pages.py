@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,22 @@ class Pages:
 
     def __init__(self, static: StaticFiles, cookies: Cookies, zone: TimeZone) -> None:
         self._cookies = cookies
+        self._counts: dict[str, Callable[[Principal], int]] = {}
         self.zone = zone
         self._templates = Environment(
             loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         self._templates.filters["time"] = zone.show
+        self._templates.filters["ns_time"] = zone.show_ns
         self._templates.globals.update(static=static.address, zone_name=zone.name, form_field=FORM_FIELD)
+
+    def offer(self, **values: Any) -> None:
+        """Have every template know `values`; once, while the console is put together."""
+        self._templates.globals.update(values)
+
+    def count(self, path: str, waiting: Callable[[Principal], int]) -> None:
+        """Have the place at `path` show how much waits there; once, while the console is put together."""
+        self._counts[path] = waiting
 
     def page(self, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """A page.
@@ -52,6 +63,7 @@ class Pages:
             "principal": principal,
             "places": [] if principal is None else places_for(principal),
             "here": request.url.path,
+            "waiting": {} if principal is None else self._waiting(principal),
             "theme": _theme(request),
             "form_token": None if principal is None else principal.form_token,
         }
@@ -60,6 +72,10 @@ class Pages:
         if principal is not None and principal.new_cookie is not None:
             self._cookies.set_form(answer, principal.new_cookie)
         return answer
+
+    def _waiting(self, principal: Principal) -> dict[str, int]:
+        paths = {place.path for place in places_for(principal)} & self._counts.keys()
+        return {path: self._counts[path](principal) for path in paths}
 
 
 def _theme(request: Request) -> str:

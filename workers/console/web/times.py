@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gallery.times import utc_text_from_ns
 from pipeline.errors import ConfigError, UsageError
 
 _TYPED = "%Y-%m-%dT%H:%M"
@@ -27,11 +28,20 @@ class TimeZone:
             raise ConfigError(f"console.time_zone: there is no time zone {name!r} on this machine") from error
         self.name = name
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """For reckoning."""
+        return self._zone
+
     def show(self, text: str | None) -> str:
         """An ISO 8601 time with a zone as ``2025-01-31 09:00:00``; nothing for ``None``."""
         if text is None:
             return ""
         return datetime.fromisoformat(text).astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    def show_ns(self, time_ns: int | None) -> str:
+        """The same of nanoseconds since 1970 UTC."""
+        return "" if time_ns is None else self.show(utc_text_from_ns(time_ns))
 
     def typed(self, text: str) -> datetime | None:
         """What was typed into a form; ``None`` for nothing.
