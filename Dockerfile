@@ -15,7 +15,7 @@ COPY gallery gallery
 COPY audit audit
 COPY workers workers
 COPY training training
-RUN pip install --no-cache-dir '.[cpu,kafka,postgres]' \
+RUN pip install --no-cache-dir '.[cpu,kafka,postgres,console]' \
     && pip install --no-cache-dir --no-deps retinaface-pytorch==0.0.7
 
 RUN useradd --create-home --uid 10001 pinwatch \
@@ -26,6 +26,8 @@ ENV PINWATCH_DATA=/data \
     PINWATCH_MODELS=/models \
     PYTHONUNBUFFERED=1
 VOLUME ["/data"]
+# The console; readers' pictures; metrics and health of workers.
+EXPOSE 8080 9500 9400
 
 HEALTHCHECK --interval=2m --timeout=60s --start-period=60s CMD ["pinwatch", "doctor"]
 ENTRYPOINT ["pinwatch"]

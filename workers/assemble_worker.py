@@ -8,7 +8,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from workers.bus.kafka.bus import KafkaBus
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.topics import TopicAdmin
 from workers.channel import Channel, ChannelReport, read_channel
+from workers.follow_kafka import sightings_follower
 from workers.keep import KeptMatchStep
 from workers.leases import CameraLeases
 from workers.live_reader import LiveReader
@@ -35,13 +36,14 @@ from workers.metrics import MetricsServer, WorkerMetrics
 from workers.names import CachedNames
 from workers.outbox import Outbox, ReliableSender
 from workers.serve import patiently, serve
-from workers.sinks import JsonlSink
+from workers.sinks import Board, JsonlSink
 from workers.steps import EmbedStep, Freshness, MatchStep, Orphans, SightingSink
 from workers.track_log import TrackLog
 from workers.trail import note_reports
 
 if TYPE_CHECKING:
     from workers.build import Context, WatchRequest
+    from workers.reader_pictures import ReaderPictures
     from workers.recording import Recording
 
 _CLOSING_S = 20.0
@@ -126,6 +128,7 @@ class Workers:
                 self.run_id,
                 context.template_key(),
                 orphans=orphans,
+                follow=self._lane.live,
                 dim=context.embedding_dim(),
                 witness=witness_of(trail),
             )
@@ -147,18 +150,28 @@ class Workers:
         bus = KafkaBus(context.settings.kafka, self._lane)
         outbox = Outbox(bus.producer, context.settings.worker.outbox_crops, metrics.on_dropped)
         recording = context.recording() if record else None
-        reader = LiveReader(
-            CameraLeases(context.database(), _reader_id(), context.clock),
-            lambda: [camera.name for camera in context.cameras().list() if camera.enabled],
-            functools.partial(self._open_camera, recording),
-            TrackLog("read", self.run_id).around(outbox.send),
-            self._note_report,
-        )
-        metrics.show_cameras(lambda: reader.count)
-        with self._health(metrics), recording or nullcontext():
+        reader_id = _reader_id()
+        with self._health(metrics), recording or nullcontext(), self._pictures(reader_id) as pictures:
+            reader = LiveReader(
+                CameraLeases(context.database(), reader_id, context.clock),
+                lambda: {camera.name: camera for camera in context.cameras().list() if camera.enabled},
+                functools.partial(self._open_camera, recording),
+                TrackLog("read", self.run_id).around(outbox.send),
+                self._note_report,
+                taps=pictures.taps if pictures else (),
+                watcher=pictures.states if pictures else None,
+            )
+            metrics.show_cameras(lambda: reader.count)
+
+            def on_beat() -> None:
+                metrics.on_polled()
+                if pictures:
+                    pictures.on_beat()
+
             patiently(self._check_topics, stop, metrics)
+            on_beat()  # consoles know where the pictures are before there are any
             try:
-                reader.run(stop, metrics.on_polled)
+                reader.run(stop, on_beat)
             finally:
                 outbox.close(_CLOSING_S)
 
@@ -207,6 +220,30 @@ class Workers:
     def _note_report(self, report: ChannelReport) -> None:
         if self._context.settings.audit.ledger:
             note_reports(self._context.ledger(), [report])
+
+    def _pictures(self, reader_id: str) -> AbstractContextManager[ReaderPictures | None]:
+        """What this reader shows to consoles; nothing where the settings want none."""
+        context, settings = self._context, self._context.settings
+        if not settings.worker.preview_port:
+            return nullcontext()
+        from workers.live.blur import FaceBlur
+        from workers.live.preview_options import preview_options
+        from workers.preview_places import PreviewPlaces
+        from workers.reader_pictures import Hiding, ReaderPictures
+
+        hiding = None
+        if settings.privacy.blur_unknown:
+            board = Board()
+            followed = sightings_follower(settings.kafka, self._lane, [board])
+            hiding = Hiding(FaceBlur(board.latest), followed)
+        return ReaderPictures(
+            preview_options(settings.worker),
+            PreviewPlaces(context.database()),
+            reader_id,
+            context.clock,
+            rate_hz=settings.console.preview_hz,
+            hiding=hiding,
+        )
 
     def _recordings(self, sources: Sequence[str]) -> list[tuple[str, SourceSpec]]:
         found = named_sources(sources, self._context.cameras().names())

@@ -33,7 +33,7 @@ BEAT_S = 2.0
 
 
 @dataclass(slots=True)
-class _Watched:
+class BeatWatch:
     """Counters as they were last seen, and when they last moved."""
 
     clock: Clock
@@ -60,7 +60,7 @@ class CameraLeases:
 
     def __init__(self, database: Database, reader_id: str, clock: Clock) -> None:
         self._database, self._reader_id, self._clock = database, reader_id, clock
-        self._readers, self._leases = _Watched(clock), _Watched(clock)
+        self._readers, self._leases = BeatWatch(clock), BeatWatch(clock)
         self._beaten_at_s = clock.monotonic_s()
 
     def beat(self, cameras: Iterable[str]) -> set[str]:

@@ -14,6 +14,7 @@ from workers.build import WatchRequest
 from workers.bus.kafka.lane import Lane
 from workers.bus.kafka.options import KafkaOptions
 from workers.cli.common import App, context, err, needing, out, until_told
+from workers.cli.console import serve
 from workers.cli.watch import parse_time
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
-app = App(help="Run one step on Kafka: read, embed, match, record. `pinwatch topics create` comes first.")
+app = App(
+    help="Run one step on Kafka: read, embed, match, record, console. `pinwatch topics create` comes first."
+)
 
 JOB = Annotated[
     str | None,
@@ -58,7 +61,7 @@ def read(
 
     Live: every reader leases its share of the database's cameras; when one dies, the others take over
     its cameras within 15 seconds. While the broker is away crops wait in a bounded buffer, and capture
-    goes on.
+    goes on. With `worker.preview_port` consoles see its pictures.
 
     Example: `pinwatch worker read lobby.mp4 --job case-7`
     """
@@ -66,7 +69,7 @@ def read(
     if job is None:
         if sources:
             raise UsageError("recordings need --job ID; live cameras come from the database")
-        with until_told(stop.set, *_ENDING):
+        with until_told(stop.set, *_ENDING), needing("console"):
             workers.read_live(stop, record=record)
         return
     if not sources:
@@ -128,6 +131,34 @@ def record_(ctx: typer.Context) -> None:
     stop = threading.Event()
     with until_told(stop.set, *_ENDING):
         _workers(ctx, None).record(stop)
+
+
+@app.command("console")
+def console_(
+    ctx: typer.Context,
+    host: Annotated[
+        str | None, typer.Option(help="Where to listen (console.host, 127.0.0.1).", metavar="HOST")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="On which port (console.port, 8080).", metavar="PORT", min=1, max=65535)
+    ] = None,
+) -> None:
+    """Serve the console over what workers on Kafka see: the same pages, with no cameras of its own.
+
+    Decisions come from the broker, pictures from readers with a `worker.preview_port`. As many as you like
+    stand side by side, behind one proxy; users, sessions and alerts are in the database.
+
+    Example: `pinwatch worker console --port 8080`
+    """
+    program = context(ctx)
+    settings = program.settings.console
+    at_host, at_port = host or settings.host, port or settings.port
+    with needing("kafka"), needing("console"):
+        from workers.console.on_kafka.work import on_kafka
+        from workers.console.wiring import console_of
+
+        made = on_kafka(program, console_of(program, at_host, at_port))
+    serve(made, at_host, at_port)
 
 
 def lane_of(ctx: typer.Context, job: str | None) -> tuple[KafkaOptions, Lane]:
