@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from audit.ledger.entries import Kind, decode_entry
 from audit.ledger.folder import LedgerFolder
 from audit.ledger.frames import beginning, read_frames
-from pipeline.errors import ConfigError, UsageError
+from pipeline.errors import ConfigError, SourceNotFound, UsageError
 from tests.workers.console.world import PASSWORD, World
 from workers.build import Context
 from workers.cli.common import App
@@ -87,3 +87,10 @@ def test_a_link_for_a_forgotten_password(world: World) -> None:
 def test_it_does_not_open_to_the_world_by_accident(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"console\.public_url"):
         run(tmp_path, "--host", "0.0.0.0")
+
+
+def test_what_is_no_source_is_said_before_anything_is_served(tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFound, match=r"there is no file.*lobby\.mp4"):
+        run(tmp_path, str(tmp_path / "lobby.mp4"))
+    with pytest.raises(UsageError, match="kept footage is watched again with `pinwatch watch`"):
+        run(tmp_path, "recorded:gate")

@@ -35,7 +35,7 @@ def test_login_leads_to_where_one_wanted_to_go(world: World) -> None:
     assert led.status_code == 303
     assert led.headers["location"] == "/login?next=/people%3Fsearch%3Db"
     assert browser.log_in("ada", next="/people?search=b").headers["location"] == "/people?search=b"
-    assert browser.get("/").headers["location"] == "/sightings"
+    assert browser.get("/").headers["location"] == "/live"
 
 
 def test_the_cookie_is_for_this_site_alone_and_only_its_digest_is_kept(world: World) -> None:

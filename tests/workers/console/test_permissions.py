@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from starlette.websockets import WebSocket
 
 from tests.workers.console.world import Browser, World
 from workers.console.access.roles import PERMISSIONS, SCOPES, Permission, Role
-from workers.console.web.guard import GuardedRoute, guarded_router
+from workers.console.web.guard import GuardedRoute, GuardedSocket, guarded_router
 
 _PARAMETER = re.compile(r"\{\w+\}")
 _ENDS_THE_SESSION = {("post", "/logout")}
@@ -88,8 +89,12 @@ def test_a_token_can_never_do_more_than_its_user(world: World) -> None:
 def test_a_route_without_a_permission_cannot_be_made() -> None:
     def undeclared() -> None: ...
 
+    async def undeclared_socket(websocket: WebSocket) -> None: ...
+
     with pytest.raises(TypeError, match="/open does not say which permission"):
         guarded_router().get("/open")(undeclared)
+    with pytest.raises(TypeError, match="/open does not say which permission"):
+        guarded_router().guarded_socket("/open", undeclared_socket)
 
 
 def test_no_route_stands_beside_the_schema(world: World) -> None:
@@ -100,8 +105,10 @@ def test_no_route_stands_beside_the_schema(world: World) -> None:
 
     found = list(routes(world.console.app))
     assert found
-    assert not [route for route in found if not isinstance(route, GuardedRoute)]
-    assert not [route for route in found if not route.include_in_schema]
+    assert not [route for route in found if not isinstance(route, GuardedRoute | GuardedSocket)]
+    assert not [route for route in found if isinstance(route, GuardedRoute) and not route.include_in_schema]
+    sockets = {route.path: route.needed for route in found if isinstance(route, GuardedSocket)}
+    assert sockets == {"/live/socket": Permission.READ_LIVE}, "the schema has no words for these: test each"
 
 
 def test_what_is_open_is_named_here(all_operations: list[Operation]) -> None:

@@ -11,20 +11,34 @@ from typing import Any
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from audit.crops import FOLDER as CROPS
+from audit.crops import CropStore
+from audit.erase import Eraser
 from audit.ledger.entries import Kind
+from audit.ledger.folder import FOLDER as LEDGER
+from audit.ledger.folder import LedgerFolder
+from audit.ledger.keys import KeyRing
+from audit.recording.holds import Holds
+from audit.recording.library import Recordings
 from audit.sightings import SightingStore
 from gallery.database import Database
 from gallery.enroll import Enroller
 from gallery.lists import WatchLists
 from gallery.store import GalleryStore
-from pipeline.clock import ManualClock
+from pipeline.clock import ManualClock, SystemClock
+from pipeline.sources.options import LiveOptions
 from pipeline.types import Outcome, Revision, Sighting, Thresholds
 from tests.gallery.fakes import make_vision, write_person
+from workers.camera_probe import probe_camera
+from workers.config import PrivacySettings
 from workers.console.access.origins import origins
 from workers.console.access.passwords import HashCost
 from workers.console.access.record import Changes, Who
 from workers.console.access.roles import Permission, Role
 from workers.console.app import Console, make_console
+from workers.console.auditing.evidence import Evidence
+from workers.console.health.site import Site
+from workers.console.health.status import NoPipeline, PipelineStatus
 from workers.console.options import ConsoleOptions, ConsoleParts
 from workers.console.people.uploads import UploadLimits
 
@@ -35,6 +49,7 @@ START_NS = 1_700_000_000_000_000_000
 QUICK = HashCost(passes=1, memory_kib=8, lanes=1)
 _TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
 THRESHOLDS = Thresholds(match=0.7, margin=0.05)
+_PATIENT = LiveOptions(open_timeout_s=60.0, stall_s=60.0)
 
 
 @dataclass
@@ -125,15 +140,19 @@ class World:
         self.gallery = GalleryStore(database, now_ns=self.clock.now_ns, on_change=self.changes.changed)
         self.sightings = SightingStore(database)
         self.enrollers = 0
+        self.pipeline: PipelineStatus = options.pop("pipeline", NoPipeline())
+        self.privacy: PrivacySettings = options.pop("privacy", PrivacySettings())
+        kept = self._kept()
         parts = ConsoleParts(
             database=database,
             gallery=self.gallery,
-            lists=WatchLists(database),
+            lists=WatchLists(database, now_ns=self.clock.now_ns, on_change=self.changes.changed),
             make_enroller=self._enroller,
             thresholds=lambda: THRESHOLDS,
             record=self.record,
             changes=self.changes,
             clock=self.clock,
+            **(kept if options.pop("kept", True) else {}),
         )
         chosen = {
             "origins": origins(HOST, PORT, None),
@@ -143,6 +162,41 @@ class World:
         }
         self.console = make_console(parts, ConsoleOptions(**chosen))
         self.access = self.console.access
+
+    def _kept(self) -> dict[str, Any]:
+        """Faces and footage below the data folder, sealed with keys of their own."""
+        data = self.database.folder
+        self.keys = KeyRing(LedgerFolder(data / LEDGER).keys)
+        self.crops = CropStore(data / CROPS, self.keys, None, self.clock)
+        recordings = Recordings(data)
+        return {
+            "ledger": self.ledger,
+            "crops": self.crops,
+            "recordings": recordings,
+            "site": self._site(recordings),
+            "make_eraser": lambda: Eraser(
+                self.database, self.keys, self.crops, recordings, ledger=None, clock=self.clock
+            ),
+        }
+
+    def _site(self, recordings: Recordings) -> Site:
+        """Cameras are really connected to, and the ledger is one that tests write beside the console."""
+        data, time = self.database.folder, SystemClock()
+        return Site(
+            data=data,
+            evidence=Evidence(
+                folder=LedgerFolder(data / LEDGER),
+                keys=lambda: self.keys,
+                crops=lambda: self.crops,
+                recordings=recordings,
+                holds=Holds(recordings.root, now_ns=self.clock.now_ns),
+                ledger=None,
+            ),
+            probe=lambda camera, watch_s: probe_camera(camera, watch_s, _PATIENT, time),
+            model_ids=lambda: {"detector": "detector@1"},
+            pipeline=self.pipeline,
+            privacy=self.privacy,
+        )
 
     def _enroller(self) -> Enroller:
         self.enrollers += 1
