@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	&& command -v "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak clean install
+.PHONY: help demo test lint bench screenshots soak clean install
 
 help:  ## show this list
 	@echo "Pinwatch: names the people in live and recorded video."; echo
@@ -23,7 +23,8 @@ demo: $(STAMP)  ## compose footage, enroll, watch, and show what was found (writ
 	$(BIN)/pinwatch demo --out "$(OUT)"
 
 test: lint  ## run the linters and the tests; what was skipped is listed at the end
-	$(BIN)/pytest -q --durations=15 $(ARGS)
+	$(BIN)/pytest -q --durations=15 -n 2 --dist loadfile -m "not kafka and not browser" $(ARGS)
+	$(BIN)/pytest -q --durations=15 -m "kafka or browser" $(ARGS)
 
 lint: $(STAMP)  ## check style and types
 	$(BIN)/ruff check .
@@ -34,6 +35,9 @@ bench: $(STAMP)  ## measure identification, speed and memory (needs the assets)
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.identify
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.pipeline
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m bench.memory
+
+screenshots: $(STAMP)  ## take the pictures of docs/screenshots anew (needs chromium and the RTSP server's packages)
+	$(BIN)/python -m tests.browser.screenshots
 
 soak: $(STAMP)  ## kill everything fifty times over (some two hours; needs the assets)
 	$(BIN)/python -m tests.end_to_end.chaos --rounds 50

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from pipeline.errors import GalleryCorrupt, GalleryError
 
-HEAD = "0005"
+HEAD = "0010"
 """The newest revision in ``gallery/migrations/versions``; known here so that opening is quick."""
 
 

@@ -138,6 +138,7 @@ list_members = Table(
     Column("list_id", String(32), nullable=False, index=True),
     Column("subject_id", ForeignKey("subjects.id"), nullable=False, index=True),
     Column("expires_at", TIME),
+    Column("note", Text),
     *_epochs(),
     Index(
         "uq_list_members_live",
@@ -372,3 +373,232 @@ console_attempts = Table(
     Column("blocked_until_ns", BigInteger, nullable=False),
 )
 """Failed logins by user and by address; digests of both, since people type passwords as names."""
+
+reader_previews = Table(
+    "reader_previews",
+    metadata,
+    Column("reader_id", String(64), primary_key=True),
+    Column("url", String(500), nullable=False),
+)
+"""Where a reader shows the pictures of the cameras that it leased. No secret: consoles bring theirs."""
+
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("canary_id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("consent", Text, nullable=False),
+    Column("taken_by", String(200), nullable=False),
+    Column("taken_at", TIME, nullable=False),
+    Column("until", TIME, nullable=False),
+)
+"""People whose faces are attacked to see what the defence is worth; no part of the gallery. `consent`: what
+they agreed to, who took it down and when; all of them is deleted at `until`."""
+
+canary_photos = Table(
+    "canary_photos",
+    metadata,
+    Column("photo_id", String(32), primary_key=True),
+    Column("canary_id", ForeignKey("canaries.canary_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("enrolled", Boolean, nullable=False),
+    Column("crop", LargeBinary, nullable=False),
+    Column("quality", Float, nullable=False),
+    Column("detector_id", String(200), nullable=False),
+    Column("align_version", String(200), nullable=False),
+    Column("probed_at", TIME),
+)
+"""`crop`: PNG of the aligned face, which is all that is kept of a photograph. `enrolled`: whether the gauge's
+own gallery has it; the others are its probes."""
+
+canary_runs = Table(
+    "canary_runs",
+    metadata,
+    Column("run_id", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("started_at", TIME, nullable=False, index=True),
+    Column("ended_at", TIME),
+    Column("asked_by", String(200), nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("circumstances", Text),
+)
+"""Measurements of the gauge, also those that came to nothing; `circumstances`: JSON of models, thresholds,
+gallery and attack."""
+
+canary_results = Table(
+    "canary_results",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("run_id", ForeignKey("canary_runs.run_id"), nullable=False, index=True),
+    Column("photo_id", String(32), nullable=False),
+    Column("threat_model", String(16), nullable=False),
+    Column("attack", String(100), nullable=False),
+    Column("eps_255", Float, nullable=False),
+    Column("goal", String(16), nullable=False),
+    Column("purified", Boolean, nullable=False),
+    Column("correct", Boolean, nullable=False),
+    Column("false_name", Boolean, nullable=False),
+    Column("suspected", Boolean),
+    sqlite_autoincrement=True,
+)
+"""One probe under one condition; written with the end of its run, in one transaction. `photo_id` stays when
+the photograph is deleted, and then means nobody."""
+
+canary_alarms = Table(
+    "canary_alarms",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("kind", String(32), nullable=False),
+    Column("since", TIME, nullable=False),
+    Column("until", TIME),
+    Column("detail", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""When the gauge gave an alarm; without `until` it still does."""
+
+console_identities = Table(
+    "console_identities",
+    metadata,
+    Column("issuer", String(500), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("user_id", ForeignKey("console_users.user_id"), nullable=False, unique=True),
+    Column("linked_at", TIME, nullable=False),
+    Column("seen_at", TIME, nullable=False),
+)
+"""Users who come in through an identity provider, as it knows them; they have no password here."""
+
+console_provider_logins = Table(
+    "console_provider_logins",
+    metadata,
+    Column("secret_sha256", String(64), primary_key=True),
+    Column("wanted", Text, nullable=False),
+    Column("link_sha256", String(64)),
+    Column("begun_ns", BigInteger, nullable=False),
+)
+"""Logins for which a browser is at the identity provider; `link_sha256`: of the link that it began with."""
+
+console_provider_sessions = Table(
+    "console_provider_sessions",
+    metadata,
+    Column("token_sha256", ForeignKey("console_sessions.token_sha256", ondelete="CASCADE"), primary_key=True),
+    Column("id_token", Text, nullable=False),
+)
+"""Which sessions began at the identity provider, with what it needs to be told when they end."""
+
+alert_version = Table(
+    "alert_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("value", BigInteger, nullable=False),
+    Column("rules", BigInteger, nullable=False),
+)
+"""One row. Whoever changes alerts raises `value` first, and so holds its lock until the commit: nobody who
+asks for what is newer misses anything. `rules` grows with every change of a rule."""
+
+alert_rules = Table(
+    "alert_rules",
+    metadata,
+    Column("rule_id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("content", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+)
+"""`content`: the rule as JSON, see ``workers.alerts.rules``."""
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String(32), primary_key=True),
+    Column("rule_id", String(32), nullable=False),
+    Column("rule_name", String(200), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("urgency", Integer, nullable=False),
+    Column("sound", Boolean, nullable=False),
+    Column("subject_id", String(32), index=True),
+    Column("state", String(16), nullable=False),
+    Column("standing", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("merged_into", String(32)),
+    Column("suspected", Boolean, nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("first_at", TIME, nullable=False),
+    Column("last_at", TIME, nullable=False),
+    Column("assigned_to", ForeignKey("console_users.user_id")),
+    Column("version", BigInteger, nullable=False, index=True),
+    Index("ix_alerts_open", "state", "standing", "urgency", "last_at"),
+)
+"""One visit of one person under one rule. `state` is what people say; `standing` whether it is still right,
+`reason` why it is not; `turn` counts how often that changed."""
+
+alert_hits = Table(
+    "alert_hits",
+    metadata,
+    Column("hit_id", String(32), primary_key=True),
+    Column("alert_id", ForeignKey("alerts.alert_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("rule_id", String(32), nullable=False),
+    Column("who", String(80), nullable=False),
+    Column("claim", String(32), nullable=False),
+    Column("track", String(32), nullable=False, index=True),
+    Column("camera_id", String(200), nullable=False),
+    Column("first_at", TIME, nullable=False),
+    Column("last_at", TIME, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("decision_id", String(64), nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("similarity", Float),
+    Index("ix_alert_hits_visit", "rule_id", "who", "last_at"),
+)
+"""That a track is what a rule asks for: `claim` says as what, `place` as of which of its decisions; not
+`live` any more when a later decision took it back. `who`: whose visits are one alert."""
+
+alert_events = Table(
+    "alert_events",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("alert_id", ForeignKey("alerts.alert_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", TIME, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("user_id", String(32)),
+    Column("by", String(200), nullable=False),
+    Column("camera_id", String(200)),
+    Column("text", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What became of an alert, in order: raised, withdrawn, acknowledged, remarked on."""
+
+alert_deliveries = Table(
+    "alert_deliveries",
+    metadata,
+    Column("delivery_id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("content", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("retry_ns", BigInteger, nullable=False),
+    Column("claimed_by", String(64)),
+    Column("claimed_until_ns", BigInteger, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("last_sent_at", TIME),
+)
+"""Who is told elsewhere; `content` is JSON, see ``workers.alerts.deliveries.receiver``. One process at a time
+sends to one of them."""
+
+alert_outbox = Table(
+    "alert_outbox",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("key", String(100), nullable=False, unique=True),
+    Column("delivery_id", ForeignKey("alert_deliveries.delivery_id", ondelete="CASCADE"), nullable=False),
+    Column("alert_id", ForeignKey("alerts.alert_id", ondelete="CASCADE"), index=True),
+    Column("event", String(16), nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Index("ix_alert_outbox_waiting", "delivery_id", "state", "id"),
+    sqlite_autoincrement=True,
+)
+"""What is to be sent, in order; written with the alert, so that neither is there without the other."""

@@ -33,6 +33,8 @@ class Requirement(enum.StrEnum):
     KAFKA = "kafka"
     POSTGRES = "postgres"
     BROWSER = "browser"
+    MQTT = "mqtt"
+    OIDC = "oidc"
 
 
 def assets_folder() -> Path:
@@ -92,6 +94,32 @@ def _lacking_postgres() -> str | None:
     return None
 
 
+def _lacking_browser() -> str | None:
+    from tests.browser.chromium import program
+
+    try:
+        program()
+    except RuntimeError as error:
+        return f"a browser ({error})"
+    return None
+
+
+def _lacking_oidc() -> str | None:
+    from tests.oidc.server import fetch_packages
+
+    try:
+        fetch_packages()
+    except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
+        return f"an identity provider ({error})"
+    return None
+
+
+def _lacking_mqtt() -> str | None:
+    from tests.workers.alerts.broker import program
+
+    return None if program() else "an MQTT broker (Debian: mosquitto)"
+
+
 @functools.cache
 def lacking(requirement: Requirement) -> str | None:
     """What of `requirement` is not on this machine, and how to get it; ``None`` if all is there."""
@@ -104,8 +132,12 @@ def lacking(requirement: Requirement) -> str | None:
             return _lacking_kafka()
         case Requirement.POSTGRES:
             return _lacking_postgres()
-        case _:
-            return f"{requirement}, which no test of this version uses"
+        case Requirement.MQTT:
+            return _lacking_mqtt()
+        case Requirement.OIDC:
+            return _lacking_oidc()
+        case Requirement.BROWSER:
+            return _lacking_browser()
 
 
 @functools.cache

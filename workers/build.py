@@ -126,6 +126,13 @@ class Context:
         self._on_settings(settings)
         return settings
 
+    @classmethod
+    def with_settings(cls, settings: Settings) -> Context:
+        """The same program in another process: `settings` as they were read in the first one."""
+        made = cls()
+        made.settings = settings
+        return made
+
     # Models
 
     @functools.cache  # noqa: B019 - a context lives as long as the program
@@ -174,6 +181,10 @@ class Context:
     def embedder(self) -> FaceEmbedder:
         """Purifier and embedder as one."""
         return self._embedder_behind(self.settings.purifier)
+
+    def bare_embedder(self) -> FaceEmbedder:
+        """The same network without a purifier."""
+        return self._embedder_behind(NO_PURIFIER)
 
     def _embedder_behind(self, purifier: str) -> FaceEmbedder:
         from pipeline.embed.load import load_embedder

@@ -27,6 +27,7 @@ from pipeline.track import TrackerOptions
 from workers.bus.kafka.options import KafkaOptions
 
 NO_PURIFIER = "none"
+_SECRET = ("secret", "password", "token")
 
 
 class Section(BaseModel):
@@ -108,6 +109,15 @@ class WorkerSettings(Section):
         outbox_crops: How many crops a reader keeps while the broker is away; the oldest go first, counted.
         health_host: Where `/metrics` and `/healthz` are served.
         health_port: On which port; 0 for nowhere.
+        preview_host: Where a reader shows its pictures to consoles on Kafka.
+        preview_port: On which port; 0 for nowhere: then consoles show no pictures of its cameras.
+        preview_url: The address that consoles use, ``ws://HOST:PORT`` or ``wss://...``; by default made of
+            host (of the machine's name where that means all) and port.
+        preview_secret: What readers and consoles know alike, at least 16 characters;
+            PINWATCH_WORKER__PREVIEW_SECRET in the environment.
+        preview_certificate_file: The reader's certificate (PEM), to speak TLS by itself.
+        preview_key_file: Its private key (PEM).
+        preview_ca_file: Certificates (PEM) that consoles check readers' against; the system's where not set.
     """
 
     max_age_s: float = Field(default=10.0, gt=0)
@@ -115,6 +125,13 @@ class WorkerSettings(Section):
     outbox_crops: int = Field(default=1000, ge=1)
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=0, ge=0, le=65535)
+    preview_host: str = "127.0.0.1"
+    preview_port: int = Field(default=0, ge=0, le=65535)
+    preview_url: str | None = Field(default=None, max_length=500)
+    preview_secret: SecretStr | None = None
+    preview_certificate_file: Path | None = None
+    preview_key_file: Path | None = None
+    preview_ca_file: Path | None = None
 
 
 class AuditSettings(Section):
@@ -164,6 +181,34 @@ class RecordingSettings(KeepSettings):
     cameras: dict[str, KeepSettings] = {}
 
 
+class OidcSettings(Section):
+    """The identity provider through which users come in (docs/openid-connect.md); none without an issuer.
+
+    Attributes:
+        issuer: Its address, exactly as it names itself, e.g. ``https://login.example.org/realms/site``.
+        client_id: What it calls this console.
+        client_secret: Shared with it; PINWATCH_CONSOLE__OIDC__CLIENT_SECRET keeps it out of files.
+        scopes: What is asked for.
+        groups_claim: The claim that holds a user's groups; dots lead into it, e.g. ``realm_access.roles``.
+        roles: Role by group; the first that a user is in counts. Without any, administrators decide here.
+        cameras: Groups of cameras, by their names here, by group; without any, administrators decide here.
+        default_role: Of users in none of the groups; needs `email_domains`.
+        email_domains: Only users with a verified address in one of them come in.
+        button: What stands on the button of the login page.
+    """
+
+    issuer: str | None = Field(default=None, max_length=500)
+    client_id: str = Field(default="pinwatch", max_length=500)
+    client_secret: SecretStr | None = None
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    groups_claim: str = Field(default="groups", min_length=1)
+    roles: dict[str, Literal["viewer", "operator", "auditor", "administrator"]] = {}
+    cameras: dict[str, tuple[str, ...]] = {}
+    default_role: Literal["viewer", "operator", "auditor", "administrator"] | None = None
+    email_domains: tuple[str, ...] = ()
+    button: str = Field(default="Log in with your organisation", min_length=1, max_length=100)
+
+
 class ConsoleSettings(Section):
     """The console (`pinwatch console`).
 
@@ -177,6 +222,8 @@ class ConsoleSettings(Section):
         session_hours: A session ends after so long in any case.
         time_zone: In which times are shown and typed, e.g. ``Europe/Berlin``.
         upload_mib: Largest photograph that is taken.
+        oidc: The identity provider through which users come in.
+        preview_hz: Pictures a second of each camera that somebody watches.
     """
 
     host: str = "127.0.0.1"
@@ -187,6 +234,106 @@ class ConsoleSettings(Section):
     session_hours: float = Field(default=12.0, gt=0, le=24 * 30)
     time_zone: str = "UTC"
     upload_mib: int = Field(default=20, ge=1, le=200)
+    oidc: OidcSettings = OidcSettings()
+    preview_hz: float = Field(default=10.0, gt=0, le=60)
+
+
+class PrivacySettings(Section):
+    """What people who are filmed can expect.
+
+    Attributes:
+        blur_unknown: Whether faces of people who are not named are blurred wherever pictures are shown.
+        purpose: Why people are filmed and recognised, shown with the pictures.
+        notice: What the notice at the door says.
+    """
+
+    blur_unknown: bool = False
+    purpose: str = Field(default="", max_length=1000)
+    notice: str = Field(default="", max_length=4000)
+
+
+class CanarySettings(Section):
+    """The robustness gauge: faces of people who agreed to it are attacked beside the work.
+
+    Attributes:
+        enabled: ``auto`` measures wherever the console runs and somebody agreed; ``false`` never does.
+        every_minutes: How often.
+        budget_s: How long a measurement may attack; what is left of the faces has its turn next time.
+        eps_255: Budget of attackers who do not know the purifier (T2a, T2b), L-infinity, 8-bit units.
+        adaptive_eps_255: Of those who know all (T4).
+        steps: Gradient steps of an attack.
+        window_hours: What was measured within so long makes the numbers that are shown and judged.
+        alarm_attacked: Accuracy under attack (T2a) behind the purifier below which there is an alarm.
+        alarm_clean: Accuracy without an attack below which there is one.
+        keep_days: How long results are kept.
+    """
+
+    enabled: bool | Literal["auto"] = "auto"
+    every_minutes: float = Field(default=60.0, ge=1, le=7 * 24 * 60)
+    budget_s: float = Field(default=30.0, gt=0, le=3600)
+    eps_255: float = Field(default=8.0, gt=0, le=255)
+    adaptive_eps_255: float = Field(default=2.0, gt=0, le=255)
+    steps: int = Field(default=10, ge=1, le=1000)
+    window_hours: float = Field(default=24.0, ge=1, le=24 * 90)
+    alarm_attacked: float = Field(default=0.4, ge=0, le=1)
+    alarm_clean: float = Field(default=0.6, ge=0, le=1)
+    keep_days: float = Field(default=366.0, ge=1)
+
+
+class MailSettings(Section):
+    """The server that takes alerts as e-mail.
+
+    Attributes:
+        host: Its name; empty: there is none, and nothing is mailed.
+        port: On which port.
+        encryption: ``starttls`` or ``tls``; ``none`` on one's own machine only.
+        user: As whom to log in; empty for not at all.
+        password: Best in the environment, PINWATCH_ALERTS__MAIL__PASSWORD.
+        sender: From whom mails come.
+    """
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65535)
+    encryption: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    sender: str = "pinwatch@localhost"
+
+
+class MqttSettings(Section):
+    """The broker that takes alerts for other systems.
+
+    Attributes:
+        host: Its name; empty: there is none, and nothing is published.
+        port: On which port.
+        tls: Whether to encrypt, and to check whom we speak to.
+        ca_file: Certificates to trust instead of the system's.
+        user: As whom to log in; empty for not at all.
+        password: Best in the environment, PINWATCH_ALERTS__MQTT__PASSWORD.
+    """
+
+    host: str = ""
+    port: int = Field(default=8883, ge=1, le=65535)
+    tls: bool = True
+    ca_file: Path | None = None
+    user: str = ""
+    password: SecretStr = SecretStr("")
+
+
+class AlertSettings(Section):
+    """Alerts, and who is told elsewhere; rules are made in the console.
+
+    Attributes:
+        keep_days: Alerts that are older are deleted.
+        footage: Whether footage that knows no wall time raises alerts too, as if it happened now.
+        mail: The server for e-mail.
+        mqtt: The broker for MQTT.
+    """
+
+    keep_days: float = Field(default=365.0, gt=0)
+    footage: bool = False
+    mail: MailSettings = MailSettings()
+    mqtt: MqttSettings = MqttSettings()
 
 
 class LogSettings(Section):
@@ -230,6 +377,9 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     audit: AuditSettings = AuditSettings()
     recording: RecordingSettings = RecordingSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    canary: CanarySettings = CanarySettings()
+    alerts: AlertSettings = AlertSettings()
     log: LogSettings = LogSettings()
 
     @property
@@ -321,6 +471,8 @@ def _explain_one(item: dict[str, Any]) -> str:
         near = difflib.get_close_matches(dotted, known_keys(), n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]}?" if near else "; `pinwatch config show` lists all keys"
         return f"unknown key {dotted}{hint}"
+    if isinstance(item["input"], Mapping) or any(word in dotted for word in _SECRET):
+        return f"{dotted}: {item['msg']}"  # what was given is, or holds, a secret
     return f"{dotted}: {item['msg']} (got {redact(repr(item['input']))})"
 
 

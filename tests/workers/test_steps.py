@@ -266,6 +266,32 @@ def test_what_lay_in_a_lost_partition_is_forgotten(embedded: Callable[..., Embed
     assert step.committable(read) == {Partition(Topic.EMBEDDINGS, 1): 0}
 
 
+def test_open_tracks_are_decided_again_when_somebody_is_enrolled(
+    embedded: Callable[..., EmbeddedFace], ended: Callable[..., TrackEnded]
+) -> None:
+    class Growing(OneSubject):
+        enrolled = False
+
+        def search(self, probe: Embedding, count: int) -> list[Match]:
+            return super().search(probe, count) if self.enrolled else []
+
+    for follow, expected in ((True, [Outcome.KNOWN]), (False, [])):
+        gallery = Growing()
+        step = MatchStep(gallery, "r", KEY, follow=follow)
+        batch = arrived([embedded((1, 0), 1, 0), embedded((0.1, 1), 2, 0), ended(2, crops_sent=1)])
+        assert [s.outcome for s in said(step, batch)] == [Outcome.UNKNOWN] * 3
+        assert said(step, []) == []
+        gallery.enrolled, gallery.gallery_epoch = True, 4
+        revised = said(step, [])
+        assert [s.outcome for s in revised] == expected
+        assert [(s.track_id, s.revision, s.revision_number) for s in revised] == [
+            (1, Revision.UPDATE, 1) for _ in expected
+        ]
+        assert said(step, []) == []
+        (end,) = said(step, arrived([ended(1, crops_sent=1)]))
+        assert (end.outcome, end.gallery_epoch) == (Outcome.KNOWN, 4)
+
+
 def test_embeddings_of_another_model_are_refused_and_the_rest_is_served(
     embedded: Callable[..., EmbeddedFace], ended: Callable[..., TrackEnded]
 ) -> None:

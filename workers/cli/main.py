@@ -13,8 +13,10 @@ from pipeline.errors import PinwatchError
 from pipeline.redact import redact
 from workers.build import Context
 from workers.cli import (
+    alerts,
     audit,
     cameras,
+    canary,
     config,
     console,
     demo,
@@ -70,6 +72,7 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.add_typer(gallery.app, name="gallery")
 app.add_typer(cameras.app, name="cameras")
+app.add_typer(canary.app, name="canary")
 app.add_typer(models.app, name="models")
 app.add_typer(pin.app, name="pin")
 app.add_typer(robustness.app, name="robustness")
@@ -81,6 +84,7 @@ app.command("lag")(dlq.lag)
 app.add_typer(audit.app, name="audit")
 app.add_typer(sightings.app, name="sightings")
 app.add_typer(unknowns.app, name="unknowns")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(config.app, name="config")
 
 

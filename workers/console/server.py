@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,6 +13,8 @@ from pipeline.errors import PinwatchError, UsageError
 
 _LISTENING = 512
 _GRACE_S = 10
+_MESSAGE_BYTES = 64 * 1024
+"""The largest message that is taken from a socket."""
 
 
 class ConsoleServer:
@@ -21,12 +24,16 @@ class ConsoleServer:
         app: Answers.
         host: Where to listen.
         port: 0 for any free one.
+        on_stop: Called first when it is to stop: sends away whoever would stay for ever.
 
     Raises:
         UsageError: the port is taken or not allowed, or there is no such host.
     """
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(
+        self, app: FastAPI, host: str, port: int, on_stop: Callable[[], None] = lambda: None
+    ) -> None:
+        self._on_stop = on_stop
         self._socket = _bind(host, port)
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -37,6 +44,10 @@ class ConsoleServer:
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE_S,
                 lifespan="off",
+                ws_per_message_deflate=False,  # pictures are compressed already
+                ws_max_size=_MESSAGE_BYTES,
+                ws_ping_interval=20.0,
+                ws_ping_timeout=20.0,
             )
         )
         self._thread = threading.Thread(
@@ -58,6 +69,7 @@ class ConsoleServer:
 
     def stop(self) -> None:
         """From any thread, and from a signal's handler."""
+        self._on_stop()
         self._server.should_exit = True
 
 

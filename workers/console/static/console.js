@@ -24,6 +24,8 @@
     rows[here].row.scrollIntoView({ block: "nearest" });
   };
 
+  one(".bar nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // Keys
 
   const keys = one("#keys");
@@ -103,6 +105,12 @@
       const quality = result.quality == null ? "" : `, quality ${result.quality.toFixed(2)}`;
       line(item, `${file.name}: ${result.status}${quality}`);
       if (result.detail) line(item, result.detail);
+      if (result.resembles) {
+        const link = document.createElement("a");
+        link.href = `/people/${encodeURIComponent(result.resembles)}`;
+        link.textContent = "Show who it looks like";
+        item.append(link);
+      }
       if (result.advice) line(item, result.advice, true);
       if (result.subject_id) {
         const link = document.createElement("a");

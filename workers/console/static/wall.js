@@ -20,7 +20,12 @@
   const labels = new Map(); // of open tracks, by camera:epoch:track
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const time = (ms) => new Date(ms).toLocaleTimeString([], { hour12: false });
+  // In the zone of the console, as on all pages; the date only where it is not today's. "sv" writes ISO 8601.
+  const clock = new Intl.DateTimeFormat("sv", { timeZone: wall.dataset.zone, dateStyle: "short", timeStyle: "medium" });
+  const time = (ms) => {
+    const [date, hour] = clock.format(ms).split(" ");
+    return clock.format(Date.now()).startsWith(date) ? hour : `${date} ${hour}`;
+  };
   const words = (outcome) => outcome.replace("_", " ");
 
   // Cameras
@@ -469,6 +474,7 @@
   });
 
   link.hidden = false;
+  for (const moment of document.querySelectorAll("[data-seen] time")) moment.textContent = time(Date.parse(moment.dateTime));
   for (const element of tiles.children) cameras.set(element.dataset.camera, new Camera(element));
   let resizing = null;
   window.addEventListener("resize", () => {
