@@ -16,6 +16,7 @@ from workers.live.cameras import CameraStates
 from workers.live.footage import FootageAsCamera
 from workers.live.hub import LiveHub
 from workers.live.pipeline import Dropped, LivePipeline
+from workers.live.videos import LiveVideos
 from workers.loop import Step
 from workers.steps import EmbedStep, Freshness, MatchStep, Orphans, RecordStep, SightingSink
 from workers.trail import Trail
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from workers.reader import Reader
     from workers.recording import Recording
 
+LiveSpec = CameraSpec | StreamSpec | UsbSpec
 PlayedSpec = FileSpec | FolderSpec | StreamSpec | UsbSpec
 """What is watched besides the cameras of the database."""
 
@@ -36,10 +38,17 @@ class LiveAssembly:
         context: Settings, models, gallery.
         run_id: Of its decisions.
         recording: Keeps footage; ``None``: nobody does.
+        videos: Shows what cameras send; ``None``: nobody may.
     """
 
-    def __init__(self, context: Context, run_id: str, recording: Recording | None) -> None:
-        self._context, self._run_id, self._recording = context, run_id, recording
+    def __init__(
+        self,
+        context: Context,
+        run_id: str,
+        recording: Recording | None,
+        videos: LiveVideos | None = None,
+    ) -> None:
+        self._context, self._run_id, self._recording, self._videos = context, run_id, recording, videos
         self._trail: Trail | None = None
         self._readers: dict[str, Reader] = {}
 
@@ -86,8 +95,21 @@ class LiveAssembly:
             PinwatchError: there is none any more, or it cannot be opened.
         """
         spec, camera = CameraSpec(name), self._context.cameras().get(name)
-        source = self._context.source(spec, WatchRequest(), name, self._recording)
+        source = self._live(spec, name)
         return Channel(source, self._context.reader(source, spec, camera))
+
+    def _live(self, spec: LiveSpec, camera_id: str) -> FrameSource:
+        """A camera; its video is shown where nothing is hidden in it."""
+        videos = self._videos
+        if videos is not None:
+            videos.forget(camera_id)
+        return self._context.source(
+            spec,
+            WatchRequest(),
+            camera_id,
+            self._recording,
+            video=None if videos is None else videos.tap,
+        )
 
     def played(self, camera_id: str, spec: PlayedSpec) -> Channel:
         """What was named, from its beginning; whoever reads it again need not load the detector again.
@@ -104,7 +126,7 @@ class LiveAssembly:
         """Footage shows what is seen from now on, under an epoch of its own."""
         context, recording = self._context, self._recording
         if not isinstance(spec, FileSpec | FolderSpec):
-            return context.source(spec, WatchRequest(), camera_id, recording)
+            return self._live(spec, camera_id)
         epoch = context.cameras().next_epoch(camera_id)
 
         def opened(*, tap: object = None) -> FrameSource:

@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     from gallery.vision import Vision
     from pipeline.models import CardThresholds, Catalogue, ModelCard
     from pipeline.sources.select import RecordedSpec, SourceSpec
+    from pipeline.sources.tap import PacketTap
     from workers.cameras import Camera, CameraStore
     from workers.reader import Reader
-    from workers.recording import Recording
+    from workers.recording import OpenSource, Recording
     from workers.session import Hooks, Session
     from workers.trail import ChangeRecorder, Trail
 
@@ -447,9 +448,23 @@ class Context:
         )
 
     def source(
-        self, spec: SourceSpec, request: WatchRequest, camera_id: str, recording: Recording | None = None
+        self,
+        spec: SourceSpec,
+        request: WatchRequest,
+        camera_id: str,
+        recording: Recording | None = None,
+        *,
+        video: Callable[[str], PacketTap] | None = None,
     ) -> FrameSource:
-        """The source behind what the user named; its footage goes to `recording`, if there is one."""
+        """The source behind what the user named.
+
+        Args:
+            spec: Of it.
+            request: How it is watched.
+            camera_id: Its name.
+            recording: Keeps its footage.
+            video: Makes what else the packets of a camera are shown to, where they may be shown.
+        """
         from pipeline.sources.opening import CameraPlan, FootageOptions, open_camera, open_footage
         from pipeline.sources.select import (
             CameraSpec,
@@ -459,6 +474,7 @@ class Context:
             StreamSpec,
             UsbSpec,
         )
+        from pipeline.sources.taps import also_tapped
 
         match spec:
             case RecordedSpec():
@@ -472,7 +488,9 @@ class Context:
             case CameraSpec(name):
                 plan = self.cameras().get(name).plan()
         next_epoch = functools.partial(self.cameras().next_epoch, camera_id)
-        live = functools.partial(open_camera, plan, next_epoch, self.settings.live, self.clock)
+        live: OpenSource = functools.partial(open_camera, plan, next_epoch, self.settings.live, self.clock)
+        if video is not None and plan.has_packets:
+            live = also_tapped(live, video(camera_id))
         return recording.camera(plan, live) if recording else live()
 
     def _kept_footage(self, spec: RecordedSpec, request: WatchRequest) -> FrameSource:

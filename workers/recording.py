@@ -28,7 +28,7 @@ from audit.recording.tap import PacketRecorder
 from pipeline.errors import PinwatchError
 from pipeline.seams import Clock, FrameSource
 from pipeline.sources.opening import CameraPlan
-from pipeline.sources.select import FileSpec, FolderSpec, StreamSpec
+from pipeline.sources.select import FileSpec, FolderSpec
 from pipeline.sources.tap import PacketTap
 from pipeline.sources.tapped import PacketsTapped, PicturesTapped
 from workers.config import KeepSettings, RecordingSettings
@@ -94,7 +94,7 @@ class Recording:
     def camera(self, plan: CameraPlan, open_source: OpenSource) -> FrameSource:
         """A recorded live camera: its packets as they are, or, where there are none or a mask hides what is
         in them, encoded what the pipeline gets to see."""
-        if isinstance(plan.main, StreamSpec) and plan.mask is None:
+        if plan.has_packets:
             return self._packets(plan.camera_id, open_source, clock_offset_s=plan.clock_offset_s)
         return self._pictures(open_source)
 

@@ -63,6 +63,11 @@ class CameraPlan:
     clock_offset_s: float = 0.0
     mask: PrivacyMask | None = None
 
+    @property
+    def has_packets(self) -> bool:
+        """Whether there are packets that may be kept and shown: a mask does not hide anything in them."""
+        return isinstance(self.main, StreamSpec) and self.mask is None
+
 
 def open_footage(
     spec: FileSpec | FolderSpec,

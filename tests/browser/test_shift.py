@@ -40,6 +40,7 @@ _COMES = """
 }
 """
 """Whether somebody unknown has just been marked, and nobody was before."""
+_DRAWN = "() => document.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames > 25"
 _PIXELS = """
 () => {
   const image = document.querySelector(".tile .image");
@@ -77,6 +78,7 @@ def test_a_shift(running: Console, context: BrowserContext, capsys: pytest.Captu
     page = shown.page
     begin(page, running.link)
     see_the_wall_move(page)
+    play_the_video(page)
     enroll_from_a_photograph(page, running.origin)
     make_a_rule(page, running.origin)
     acknowledge_the_alert(page, running.origin)
@@ -120,6 +122,17 @@ def see_the_wall_move(page: Page) -> None:
         seen.add(page.evaluate(_PIXELS)[1])
         assert time.monotonic() < deadline_s, "the picture stands still"
         page.wait_for_timeout(300)
+
+
+def play_the_video(page: Page) -> None:
+    """What the camera itself sends, in its own size."""
+    page.keyboard.press("1")
+    page.keyboard.press("v")
+    page.wait_for_function(_DRAWN, timeout=SOON_MS)
+    assert page.evaluate("document.querySelector('video').videoWidth") == 960
+    page.keyboard.press("v")
+    expect(page.locator("video")).to_have_count(0)
+    page.keyboard.press("Escape")
 
 
 def enroll_from_a_photograph(page: Page, origin: str) -> None:

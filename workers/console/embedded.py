@@ -24,6 +24,7 @@ from workers.live.patient import StepView
 from workers.live.pipeline import LivePipeline
 from workers.live.preview import Preview
 from workers.live.sightings import LiveSightings
+from workers.live.videos import LiveVideos
 from workers.live_reader import LiveReader
 from workers.sinks import Board
 from workers.steps import SightingSink
@@ -121,7 +122,7 @@ class EmbeddedPipeline:
         context = self._context
         with ExitStack() as resources:
             recording = resources.enter_context(context.recording()) if self._request.record else None
-            assembly = LiveAssembly(context, uuid.uuid4().hex, recording)
+            assembly = LiveAssembly(context, uuid.uuid4().hex, recording, self._videos())
             board = Board()
             sinks = [board, *self._sinks, LiveSightings(self._hub, context.clock)]
             pipeline = assembly.pipeline(self._hub, self.states, sinks)
@@ -131,6 +132,10 @@ class EmbeddedPipeline:
             self.running = pipeline
             self._hub.trouble("")
             pipeline.run(reader, played, self._stop)
+
+    def _videos(self) -> LiveVideos | None:
+        """Nobody can hide a face in what the camera has encoded."""
+        return None if self._context.settings.privacy.blur_unknown else self._hub.videos
 
     def _preview(self, board: Board) -> Preview:
         settings = self._context.settings

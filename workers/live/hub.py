@@ -14,6 +14,7 @@ from typing import Any
 from workers.live.events import KEPT, Event, EventRing, Since
 from workers.live.state import CAMERA, TROUBLE, CameraState, CameraStatus, LiveState, OpenTracks
 from workers.live.tiles import WIDTHS, Tile
+from workers.live.videos import LiveVideos
 from workers.live.viewer import Sees, Viewer
 
 WantedChanged = Callable[[str], None]
@@ -26,6 +27,9 @@ class LiveHub:
     Args:
         now_ns: Wall-clock time, nanoseconds since 1970 UTC.
         kept: How many events are remembered.
+
+    Attributes:
+        videos: What cameras send, for whoever plays it.
     """
 
     def __init__(self, now_ns: Callable[[], int], kept: int = KEPT) -> None:
@@ -41,6 +45,7 @@ class LiveHub:
         self._wanted: dict[str, frozenset[int]] = {}
         self._callbacks: list[WantedChanged] = []
         self._closed = False
+        self.videos = LiveVideos()
 
     # For cameras and steps, from any thread
 
@@ -93,6 +98,7 @@ class LiveHub:
 
     def forget_camera(self, camera_id: str) -> None:
         """The camera is gone."""
+        self.videos.forget(camera_id)
         with self._lock:
             known = self._cameras.pop(camera_id, None)
             self._tracks.forget(camera_id)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from workers.live.events import Event
 from workers.live.tiles import WIDTHS, Tile
+from workers.live.video import Chunk, Place
 
 if TYPE_CHECKING:
     from workers.live.hub import LiveHub
@@ -28,17 +29,19 @@ class Taken:
     Attributes:
         events: Of the cameras that they see, in order.
         tiles: The newest picture of each camera that they show and that changed.
+        video: More of the video that they play.
         gap: Some events are forgotten: load the state anew. What happens from here on comes as events.
         over: There is nothing more to come.
     """
 
     events: tuple[Event, ...] = ()
     tiles: tuple[Tile, ...] = ()
+    video: Chunk | None = None
     gap: bool = False
     over: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.tiles or self.gap or self.over)
+        return bool(self.events or self.tiles or self.video or self.gap or self.over)
 
 
 class Viewer:
@@ -55,6 +58,8 @@ class Viewer:
         self._hub, self._loop, self._sees, self._after = hub, loop, sees, after
         self._shown: dict[str, int] = {}
         self._had: dict[str, int] = {}
+        self._played: str | None = None
+        self._place: Place | None = None
         self._news = asyncio.Event()
         self._woken = False
         self._closed = False
@@ -80,6 +85,22 @@ class Viewer:
         """Other cameras may be seen from now on."""
         self._sees = sees
         self.show(self._shown)
+        if self._played is not None and not sees(self._played):
+            self.play(None)
+
+    def play(self, camera_id: str | None) -> bool:
+        """From now on the video of this camera besides the pictures; ``None``: of none.
+
+        Returns whether there is any that may be seen.
+        """
+        videos = self._hub.videos
+        if self._played is not None:
+            videos.leave(self._played, self)
+        playable = camera_id is not None and self._sees(camera_id) and videos.has(camera_id)
+        self._played, self._place = camera_id if playable else None, None
+        if self._played is not None:
+            videos.play(self._played, self, self.wake)
+        return playable
 
     def shows(self, camera_id: str, width_px: int) -> bool:
         """Whether pictures of that width are wanted."""
@@ -116,7 +137,20 @@ class Viewer:
         )
         if len(since.events) == AT_ONCE:
             self.wake()
-        return Taken(events, self._tiles(), since.gap)
+        return Taken(events, self._tiles(), self._video(), since.gap)
+
+    def _video(self) -> Chunk | None:
+        if self._played is None:
+            return None
+        chunk = self._hub.videos.since(self._played, self._place)
+        if chunk is not None:
+            self._place = chunk.place
+        return chunk
+
+    @property
+    def played(self) -> str | None:
+        """Whose video is played."""
+        return self._played
 
     def _tiles(self) -> tuple[Tile, ...]:
         fresh = []
@@ -138,6 +172,7 @@ class Viewer:
     def close(self) -> None:
         """Let go; :meth:`take` says that it is over. Safe twice."""
         self._closed = True
+        self.play(None)
         self._hub.leave(self)
         self.wake()
 

@@ -59,6 +59,16 @@ class Watching:
                 return message
         raise AssertionError("no picture comes")
 
+    def video(self) -> tuple[dict[str, Any], bytes]:
+        """Header and bytes of the next piece of video."""
+        while True:
+            received = self.connection.recv(timeout=PATIENCE_S)
+            if isinstance(received, bytes):
+                length = int.from_bytes(received[:4])
+                header: dict[str, Any] = json.loads(received[4 : 4 + length])
+                if header.get("kind") == "video":
+                    return header, received[4 + length :]
+
     def closed(self) -> tuple[int, str]:
         """Code and reason with which it ends."""
         deadline_s = time.monotonic() + PATIENCE_S

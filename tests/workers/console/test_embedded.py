@@ -21,6 +21,7 @@ from gallery.database import Database
 from pipeline.errors import SourceNotFound, StorageError, UsageError
 from pipeline.seams import Detector, FaceEmbedder, FrameSource
 from pipeline.sources.select import SourceSpec
+from pipeline.sources.tap import PacketTap
 from pipeline.types import Frame, Sighting, TemplateKey, Thresholds
 from tests.workers.test_steps import KEY, MeanColourEmbedder
 from tests.workers.test_watch import OneFaceDetector, ScriptedSource
@@ -67,12 +68,18 @@ class Site(Context):
         return Thresholds(match=0.7, margin=0.05)
 
     def source(
-        self, spec: SourceSpec, request: WatchRequest, camera_id: str, recording: Recording | None = None
+        self,
+        spec: SourceSpec,
+        request: WatchRequest,
+        camera_id: str,
+        recording: Recording | None = None,
+        *,
+        video: Callable[[str], PacketTap] | None = None,
     ) -> FrameSource:
         if camera_id.startswith("camera"):
             self.cameras_opened.append(Filming(camera_id, 3))
             return self.cameras_opened[-1]
-        return super().source(spec, request, camera_id, recording)
+        return super().source(spec, request, camera_id, recording, video=video)
 
     def save(self, name: str, **settings: object) -> None:
         camera = make_camera({"name": name, "address": "rtsp://127.0.0.1:1/", **settings})

@@ -14,6 +14,8 @@ from gallery.database import Database
 from pipeline.errors import StorageError, UsageError
 from pipeline.types import Outcome, Revision
 from tests.workers.console.live_world import LiveWorld, served
+from tests.workers.live.test_video import write_video
+from tests.workers.live.test_videos import play
 from workers.console.access.roles import PERMISSIONS, Permission, Role
 from workers.console.access.users import UserChange
 from workers.console.wall.requests import MAX_ASKS, parse_ask
@@ -308,3 +310,24 @@ def until(condition: object, patience_s: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_video_is_played_where_it_may_be_shown(live: LiveWorld, tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mp4")
+    tap = live.hub.videos.tap("gate")
+    live.world.user("ada", Role.ADMINISTRATOR)
+    with live.watch(live.cookie("ada")) as watching:
+        watching.event("state")
+        watching.ask(video="yard")
+        assert watching.event("video") == {"kind": "video", "camera": "yard", "available": False}
+        watching.ask(video="gate")
+        until(lambda: tap.is_wanted)
+        play(tap, clip)
+        header, data = watching.video()
+        assert (header["camera"], header["begins"]) == ("gate", True)
+        assert header["codec"].startswith("avc1.")
+        assert b"ftyp" in data[:16]
+        watching.ask(video="")
+        until(lambda: not tap.is_wanted)
+        watching.ask(video=7)
+        assert watching.closed() == (1008, "video is the name of a camera, or empty")

@@ -38,6 +38,8 @@
       this.image = one(".image", element);
       this.marks = one(".marks", element);
       this.age = one(".age", element);
+      this.player = null; // of its video, while that is wanted
+      this.playing = false;
       this.boxes = [];
       this.epoch = null;
       this.taken = null; // by the server's clock, ms
@@ -134,8 +136,43 @@
 
     get width() {
       const css = this.picture.clientWidth * (window.devicePixelRatio || 1);
+      if (this.playing) return 320; // for the boxes, and in case the video ends
       if (this.element.classList.contains("large")) return 1280;
       return WIDTHS.find((width) => width >= css * 0.75) ?? 1280;
+    }
+
+    // Video over the pictures, or none any more
+
+    async play() {
+      if (this.player !== null) return;
+      const { Player } = await player();
+      if (this.player !== null || smoothed() !== this) return;
+      const video = document.createElement("video");
+      video.className = "video";
+      video.muted = true;
+      video.playsInline = true;
+      video.setAttribute("aria-hidden", "true");
+      this.image.after(video);
+      played = null;
+      this.player = new Player(video, (well) => {
+        this.playing = well;
+        ask();
+        if (!well) this.unplay("its video cannot be played here: pictures only");
+      });
+      ask();
+    }
+
+    unplay(why = "") {
+      if (this.player !== null) {
+        this.player.close();
+        this.player.video.remove();
+      }
+      this.player = null;
+      this.playing = false;
+      if (why) {
+        this.refused = true;
+        one(".why", this.element).textContent = why;
+      }
     }
 
     get shown() {
@@ -162,6 +199,7 @@
     return camera;
   };
   const removeCamera = (name) => {
+    cameras.get(name)?.unplay();
     cameras.get(name)?.element.remove();
     cameras.delete(name);
     arrange();
@@ -194,8 +232,40 @@
       each.picture.setAttribute("aria-label", `${each.name}: ${large ? "all cameras again" : "enlarge"}`);
     }
     camera?.picture.focus();
+    replay();
     arrange();
   };
+
+  // Video of the camera that is enlarged, for whoever wants it
+
+  const video = one("[data-video]");
+  const player = () => import(wall.dataset.player);
+  const smooth = () => localStorage.getItem("pinwatch-video") === "on" && !video.hidden;
+  const smoothed = () => {
+    if (!smooth() || document.visibilityState === "hidden") return null;
+    return [...cameras.values()].find((camera) => camera.element.classList.contains("large") && !camera.refused) ?? null;
+  };
+  const replay = () => {
+    const chosen = smoothed();
+    for (const camera of cameras.values()) if (camera !== chosen) camera.unplay();
+    chosen?.play();
+    ask();
+  };
+  const showVideo = () => {
+    video.setAttribute("aria-pressed", String(smooth()));
+    video.firstChild.textContent = smooth() ? "Video on " : "Video off ";
+  };
+  video.addEventListener("click", () => {
+    localStorage.setItem("pinwatch-video", smooth() ? "off" : "on");
+    for (const camera of cameras.values()) camera.refused = false;
+    showVideo();
+    replay();
+  });
+  player().then(({ plays }) => {
+    video.hidden = !plays();
+    showVideo();
+    replay();
+  });
 
   // The socket
 
@@ -211,15 +281,19 @@
     if (document.visibilityState === "hidden") return {};
     return Object.fromEntries([...cameras.values()].filter((camera) => camera.shown).map((camera) => [camera.name, camera.width]));
   };
+  const playedNow = () => [...cameras.values()].find((camera) => camera.player !== null)?.name ?? "";
+  let played = ""; // whose video was asked for; null: ask for it again, from its beginning
   let asking = null;
   const ask = () => {
     if (asking !== null) return;
     asking = setTimeout(() => {
       asking = null;
       if (socket?.readyState !== WebSocket.OPEN) return;
-      const show = JSON.stringify({ show: wish() });
+      const video = playedNow();
+      const show = JSON.stringify({ show: wish(), ...(video === played ? {} : { video }) });
       if (show === asked) return;
       asked = show;
+      played = video;
       socket.send(show);
     }, 400);
   };
@@ -233,6 +307,10 @@
     const length = new DataView(buffer).getUint32(0);
     const header = JSON.parse(decoder.decode(new Uint8Array(buffer, 4, length)));
     tellOffset(header.server_now_ns);
+    if (header.kind === "video") {
+      cameras.get(header.camera)?.player?.take(header, new Uint8Array(buffer, 4 + length));
+      return;
+    }
     cameras.get(header.camera)?.show(header, new Uint8Array(buffer, 4 + length)).catch(() => {});
   };
   const connect = () => {
@@ -240,8 +318,12 @@
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => {
       heard = Date.now();
-      asked = JSON.stringify({ show: wish() });
+      // A player that was fed by the socket before begins anew.
+      for (const camera of cameras.values()) camera.unplay();
+      asked = "";
+      played = "";
       socket.send(JSON.stringify({ show: wish(), after }));
+      replay();
     });
     socket.addEventListener("message", ({ data }) => {
       heard = Date.now();
@@ -282,7 +364,7 @@
   // What is heard
 
   const hear = (message) => {
-    const handler = { state: all, sighting, camera, alert, trouble, gap }[message.kind];
+    const handler = { state: all, sighting, camera, alert, trouble, gap, video: noVideo }[message.kind];
     if (message.kind !== "state" && message.id) after = Math.max(after, message.id);
     if (message.server_now_ns) tellOffset(message.server_now_ns);
     handler?.(message);
@@ -322,6 +404,9 @@
       return;
     }
     (cameras.get(message.camera) ?? addCamera(message.camera))?.say(message);
+  };
+  const noVideo = (message) => {
+    if (!message.available) cameras.get(message.camera)?.unplay("no video of it may be shown: pictures only");
   };
   const trouble = (message) => {
     const told = one("[data-trouble]");
@@ -467,6 +552,7 @@
     if (event.key === "Escape") enlarge(null);
     else if (event.key === "f" && document.fullscreenEnabled) toggleFull();
     else if (event.key === "m") sound.click();
+    else if (event.key === "v" && !video.hidden) video.click();
     else if (/^[1-9]$/.test(event.key)) {
       const chosen = [...cameras.values()].sort((a, b) => (a.name < b.name ? -1 : 1))[Number(event.key) - 1];
       if (chosen) enlarge(chosen.element.classList.contains("large") ? null : chosen);
@@ -481,7 +567,7 @@
     clearTimeout(resizing);
     resizing = setTimeout(arrange, 200);
   });
-  document.addEventListener("visibilitychange", ask);
+  document.addEventListener("visibilitychange", replay);
   arrange();
   connect();
 })();

@@ -23,10 +23,12 @@ class Ask:
 
     Attributes:
         show: Cameras, and in which width; ``None``: as before.
+        video: Camera whose video is to be played; empty: none; ``None``: as before.
         after: Number of the last event that the page knows; ``None``: it knows none.
     """
 
     show: Mapping[str, int] | None = None
+    video: str | None = None
     after: int | None = None
 
 
@@ -44,7 +46,7 @@ def parse_ask(text: str) -> Ask:
         raise UsageError("a message is JSON") from None
     if not isinstance(asked, dict):
         raise UsageError('a message is like {"show": {"gate": 320}, "after": 17}')
-    return Ask(_show(asked.get("show")), _after(asked.get("after")))
+    return Ask(_show(asked.get("show")), _video(asked.get("video")), _after(asked.get("after")))
 
 
 def _show(value: Any) -> Mapping[str, int] | None:
@@ -55,6 +57,12 @@ def _show(value: Any) -> Mapping[str, int] | None:
     for width in value.values():
         if isinstance(width, bool) or width not in WIDTHS:
             raise UsageError(f"a picture is {', '.join(map(str, WIDTHS))} px wide")
+    return value
+
+
+def _video(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise UsageError("video is the name of a camera, or empty")
     return value
 
 

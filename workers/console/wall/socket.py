@@ -25,6 +25,7 @@ from workers.console.web.guard import admit_socket, needs, principal_of
 from workers.live.events import Event
 from workers.live.state import LiveState
 from workers.live.tiles import Tile, pack_tile
+from workers.live.video import Chunk, pack_chunk
 from workers.live.viewer import Viewer
 
 log = structlog.get_logger(__name__)
@@ -98,6 +99,7 @@ class _Session:
             first = await self._next_ask()
         with self._hub.connect(principal.sees, first.after) as viewer:
             viewer.show(first.show or {})
+            await self._play(viewer, first.video)
             tasks = [
                 asyncio.create_task(work) for work in (self._listen(viewer), self._tell(principal, viewer))
             ]
@@ -115,6 +117,11 @@ class _Session:
             ask = await self._next_ask()
             if ask.show is not None:
                 viewer.show(ask.show)
+            await self._play(viewer, ask.video)
+
+    async def _play(self, viewer: Viewer, camera_id: str | None) -> None:
+        if camera_id is not None and not viewer.play(camera_id or None) and camera_id:
+            await self._send({"kind": "video", "camera": camera_id, "available": False})
 
     async def _next_ask(self) -> Ask:
         message = await self._websocket.receive()
@@ -144,6 +151,8 @@ class _Session:
             await self._send_events(principal, taken.events)
             for tile in taken.tiles:
                 await self._send_tile(principal, tile)
+            if taken.video is not None and viewer.played is not None:
+                await self._send_video(viewer.played, taken.video)
             if not taken:
                 await self._send({"kind": "alive", "server_now_ns": self._clock.now_ns()})
 
@@ -175,6 +184,11 @@ class _Session:
             packed = pack_tile(tile, self._clock.now_ns())
             async with asyncio.timeout(TAKES_WITHIN_S):
                 await self._websocket.send_bytes(packed)
+
+    async def _send_video(self, camera_id: str, chunk: Chunk) -> None:
+        packed = pack_chunk(camera_id, chunk, self._clock.now_ns())
+        async with asyncio.timeout(TAKES_WITHIN_S):
+            await self._websocket.send_bytes(packed)
 
     async def _send(self, message: dict[str, Any]) -> None:
         text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
