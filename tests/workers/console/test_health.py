@@ -10,14 +10,19 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
 
 from gallery.database import Database
+from gallery.tables import alert_deliveries
 from pipeline.clock import ManualClock
 from pipeline.types import Outcome
 from tests.audit.recording.footage import record, write_clip
 from tests.workers.console.world import START_NS, Browser, World, make_sighting
+from workers.alerts.deliveries.receiver import Receiver, Way
+from workers.alerts.deliveries.receiver_store import ReceiverStore
 from workers.camera_settings import make_camera
 from workers.cameras import CameraStore
+from workers.canary.alarm import AlarmKind, AlarmStore
 from workers.console.access.roles import Permission, Role
 from workers.console.health.footage import CameraFootage, FootageBook, lasts_days
 from workers.console.health.live_status import LiveStatus
@@ -123,6 +128,26 @@ def test_what_is_not_well_is_said_first_and_the_worst_of_it(
     assert "900 messages" in page
     pipeline.cameras_ = []
     assert "camera gate is not being watched" in verdict(root)["faults"]
+
+
+def test_whoever_cannot_be_told_and_what_the_gauge_says_is_not_well(
+    watched: World, database: Database, root: Browser
+) -> None:
+    told = ReceiverStore(database).add(Receiver("", "guards", Way.WEBHOOK, url="https://guards.example/"))
+    assert verdict(root)["well"]
+    with database.write() as connection:
+        failing = {"failures": 3, "last_error": "no answer within 10 s"}
+        connection.execute(
+            update(alert_deliveries).where(alert_deliveries.c.delivery_id == told.id).values(failing)
+        )
+    assert verdict(root)["faults"] == [
+        "guards cannot be told of alerts (no answer within 10 s); it is tried again"
+    ]
+    AlarmStore(database).settle({AlarmKind.CLEAN: "accuracy without an attack is 40 %, below 90 %"})
+    assert verdict(root)["faults"][1:] == ["robustness: accuracy without an attack is 40 %, below 90 %"]
+    facts = root.get("/api/v1/health").json()["facts"]
+    assert [one["failures"] for one in facts["receivers"]] == [3]
+    assert [one["kind"] for one in facts["alarms"]] == ["clean"]
 
 
 def test_a_camera_that_is_switched_off_is_no_fault(

@@ -82,5 +82,16 @@ def _facts(report: HealthReport) -> dict[str, Any]:
         "verified": None if report.verified is None else asdict(report.verified),
         "gallery": asdict(report.gallery),
         "models": dict(report.models),
+        "receivers": [
+            {
+                "receiver": state.receiver.name,
+                "waiting": state.waiting,
+                "given_up": state.given_up,
+                "failures": state.failures,
+                "last_sent_at": state.last_sent_at,
+            }
+            for state in report.receivers
+        ],
+        "alarms": [asdict(alarm) for alarm in report.alarms],
         "database": report.database,
     }

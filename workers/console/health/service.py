@@ -16,8 +16,10 @@ from gallery.tables import templates
 from gallery.times import utc_text_from_ns
 from pipeline.errors import PinwatchError
 from pipeline.seams import Clock
+from workers.alerts.deliveries.receiver_store import ReceiverState, ReceiverStore
 from workers.camera_settings import Camera
 from workers.cameras import CameraStore
+from workers.canary.alarm import Alarm, AlarmStore
 from workers.console.access.principal import Principal
 from workers.console.auditing.verifying import Verification, Verifications
 from workers.console.health.footage import CameraFootage, FootageBook, lasts_days
@@ -76,6 +78,8 @@ class HealthReport:
         verified: The last verification.
         gallery: Who is enrolled.
         models: With digests, by kind.
+        receivers: Who is told of alerts elsewhere, and how that goes.
+        alarms: Of the robustness gauge.
         database: Which kind.
     """
 
@@ -94,6 +98,8 @@ class HealthReport:
     verified: Verification | None
     gallery: GalleryFacts
     models: Mapping[str, str]
+    receivers: Sequence[ReceiverState]
+    alarms: Sequence[Alarm]
     database: str
 
     @property
@@ -160,6 +166,8 @@ class Health:
             verified=self._verifications.last(),
             gallery=self._enrolled(),
             models=self._models(),
+            receivers=ReceiverStore(self._database).states(),
+            alarms=AlarmStore(self._database).given(),
             database="PostgreSQL" if self._database.shared else "SQLite",
         )
 

@@ -42,6 +42,8 @@ def verdict(report: HealthReport) -> Verdict:
         *_of_ledger(report),
         *_of_machine(report),
         *_of_models(report),
+        *_of_receivers(report),
+        *((True, f"robustness: {alarm.detail}") for alarm in report.alarms),
     ]
     faults = tuple(text for fault, text in found if fault)
     notes = tuple(text for fault, text in found if not fault)
@@ -114,6 +116,15 @@ def _of_machine(report: HealthReport) -> Found:
 def _of_models(report: HealthReport) -> Found:
     if "missing" in report.models:
         yield True, f"a model cannot be used: {report.models['missing']}"
+
+
+def _of_receivers(report: HealthReport) -> Found:
+    for state in report.receivers:
+        name = state.receiver.name
+        if state.given_up:
+            yield True, f"{name} was not told of {counted(state.given_up, 'alert')}, which is given up"
+        elif state.failures:
+            yield True, f"{name} cannot be told of alerts ({state.last_error}); it is tried again"
 
 
 def _days_between(earlier: str, later: str) -> float:
