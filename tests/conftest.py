@@ -12,17 +12,44 @@ import enum
 import functools
 import os
 import resource
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from gallery.database import Database
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 hypothesis.settings.register_profile("pinwatch", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("pinwatch")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the schema and nothing else: migrating anew for every test would take long."""
+    from gallery.database import DATABASE_NAME, Database
+
+    folder = tmp_path_factory.mktemp("schema")
+    Database.open(folder).close()
+    return folder / DATABASE_NAME
+
+
+@pytest.fixture
+def database(tmp_path: Path, empty_database: Path) -> Iterator[Database]:
+    """An empty database in the data folder `tmp_path`/data."""
+    from gallery.database import DATABASE_NAME, Database
+
+    (tmp_path / "data").mkdir()
+    shutil.copyfile(empty_database, tmp_path / "data" / DATABASE_NAME)
+    opened = Database.open(tmp_path / "data")
+    yield opened
+    opened.close()
 
 
 class Requirement(enum.StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,13 +51,6 @@ EXAMPLE = Sighting(
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(tmp_path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def store(database: Database) -> SightingStore:
     return SightingStore(database)
 
@@ -91,7 +83,7 @@ def test_the_first_durable_write_wins(store: SightingStore, tmp_path: Path) -> N
     changed = replace(EXAMPLE, reason="another reason")
     assert store.write([changed, at(1)]) == 1
     assert store.write([EXAMPLE, at(1)]) == 0
-    other = Database.open(tmp_path)
+    other = Database.open(tmp_path / "data")
     assert SightingStore(other).get("d0") == EXAMPLE
     other.close()
 
@@ -133,7 +125,7 @@ def test_a_full_disk_keeps_none_of_a_batch(database: Database, store: SightingSt
     with pytest.raises(StorageError, match="Nothing stored before is lost"):
         store.write([at(n, reason="x" * 5000) for n in range(5, 50)])
     database.close()
-    with sqlite3.connect(tmp_path / DATABASE_NAME) as plain:
+    with sqlite3.connect(tmp_path / "data" / DATABASE_NAME) as plain:
         assert plain.execute("SELECT count(*) FROM sightings").fetchone() == (5,)
     plain.close()
 

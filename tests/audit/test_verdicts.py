@@ -15,7 +15,6 @@ from gallery.tables import verdicts
 from pipeline.errors import UsageError
 from pipeline.types import Outcome, Revision, Sighting, TemplateKey
 from tests.audit.test_sightings import EXAMPLE
-from tests.audit.unknowns.conftest import database, schema_only  # noqa: F401 - theirs
 
 KEY = TemplateKey("model@1", "none")
 CONFIRM, NOT_THIS, UNSURE = Opinion.CONFIRM, Opinion.NOT_THIS_PERSON, Opinion.UNSURE
@@ -31,13 +30,13 @@ def decided(number: int, similarity: float = 0.5, **changes: object) -> Sighting
     )
 
 
-def store_with(database: Database, *sightings: Sighting) -> VerdictStore:  # noqa: F811 - the fixture
+def store_with(database: Database, *sightings: Sighting) -> VerdictStore:
     SightingStore(database).write(sightings)
     seconds = itertools.count(1_740_787_200)
     return VerdictStore(database, now_ns=lambda: next(seconds) * 1_000_000_000)
 
 
-def test_a_verdict_comes_back_as_it_was_given(database: Database) -> None:  # noqa: F811
+def test_a_verdict_comes_back_as_it_was_given(database: Database) -> None:
     store = store_with(database, decided(1))
     given = store.add("d1", " Ada ", CONFIRM, " her gait as well ")
     assert (given.decision_id, given.person, given.opinion) == ("d1", "Ada", CONFIRM)
@@ -46,7 +45,7 @@ def test_a_verdict_comes_back_as_it_was_given(database: Database) -> None:  # no
     assert store.for_decision("d2") == []
 
 
-def test_the_last_word_of_each_person_counts_and_the_others_stay(database: Database) -> None:  # noqa: F811
+def test_the_last_word_of_each_person_counts_and_the_others_stay(database: Database) -> None:
     store = store_with(database, decided(1), decided(2))
     first = store.add("d1", "Ada", CONFIRM)
     other = store.add("d1", "Bo", UNSURE)
@@ -61,7 +60,7 @@ def test_the_last_word_of_each_person_counts_and_the_others_stay(database: Datab
         assert len(connection.execute(select(verdicts)).all()) == 4
 
 
-def test_nothing_was_said_yet(database: Database) -> None:  # noqa: F811
+def test_nothing_was_said_yet(database: Database) -> None:
     store = store_with(database, decided(1))
     assert store.counts() == {CONFIRM: 0, NOT_THIS: 0, UNSURE: 0}
     assert store.judged() == []
@@ -69,7 +68,7 @@ def test_nothing_was_said_yet(database: Database) -> None:  # noqa: F811
     assert (pairs.genuine, pairs.impostor, pairs.disputed) == ((), (), 0)
 
 
-def test_there_must_be_something_to_judge_and_somebody_who_does(database: Database) -> None:  # noqa: F811
+def test_there_must_be_something_to_judge_and_somebody_who_does(database: Database) -> None:
     nobody = decided(2, outcome=Outcome.UNKNOWN, subject_id=None, candidate_id=None)
     store = store_with(database, decided(1), nobody)
     with pytest.raises(UsageError, match="no decision 'd9'"):
@@ -82,7 +81,7 @@ def test_there_must_be_something_to_judge_and_somebody_who_does(database: Databa
     assert store.latest() == []
 
 
-def test_judged_similarities_are_told_apart(database: Database) -> None:  # noqa: F811
+def test_judged_similarities_are_told_apart(database: Database) -> None:
     unnamed = {"outcome": Outcome.UNKNOWN, "subject_id": None}
     store = store_with(
         database,
@@ -110,7 +109,7 @@ def test_judged_similarities_are_told_apart(database: Database) -> None:  # noqa
     assert other.genuine == (JudgedPair("d6", "s1", 0.8),)
 
 
-def test_a_track_counts_once_by_its_last_judged_decision(database: Database) -> None:  # noqa: F811
+def test_a_track_counts_once_by_its_last_judged_decision(database: Database) -> None:
     first = replace(EXAMPLE, decision_id="n", revision=Revision.NEW, revision_number=0, similarity=0.5)
     later = replace(first, decision_id="u", revision=Revision.UPDATE, revision_number=1, similarity=0.6)
     last = replace(EXAMPLE, decision_id="e", revision_number=2, similarity=0.65)

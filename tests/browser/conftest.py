@@ -28,14 +28,6 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the schema and nothing else."""
-    folder = tmp_path_factory.mktemp("schema")
-    Database.open(folder).close()
-    return folder / DATABASE_NAME
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Site]:
     """A console with nothing in it but a user of each role."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from gallery.database import Database
@@ -13,13 +10,6 @@ from pipeline.errors import GalleryBusy
 from workers.leases import BEAT_S, GIVE_UP_S, LEASE_S, CameraLeases
 
 CAMERAS = [f"cam{number}" for number in range(7)]
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(tmp_path)
-    yield opened
-    opened.close()
 
 
 class Site:

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from gallery.database import Database
 from pipeline.clock import ManualClock
 from workers.leases import BEAT_S, CameraLeases
 from workers.preview_places import PreviewPlace, PreviewPlaces
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(tmp_path)
-    yield opened
-    opened.close()
 
 
 def test_the_database_says_where_the_pictures_of_every_leased_camera_are(database: Database) -> None:

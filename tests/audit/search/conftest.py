@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.audit.unknowns.conftest import database, enrolled, schema_only
+from tests.audit.unknowns.conftest import enrolled
 
-__all__ = ["database", "enrolled", "schema_only"]
+__all__ = ["enrolled"]

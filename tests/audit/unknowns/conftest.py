@@ -12,22 +12,6 @@ from gallery.database import DATABASE_NAME, Database
 from gallery.subjects import ensure_subject
 
 
-@pytest.fixture(scope="session")
-def schema_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the schema and nothing else: migrating anew for every test would take long."""
-    folder = tmp_path_factory.mktemp("schema")
-    Database.open(folder).close()
-    return folder / DATABASE_NAME
-
-
-@pytest.fixture
-def database(tmp_path: Path, schema_only: Path) -> Iterator[Database]:
-    shutil.copyfile(schema_only, tmp_path / DATABASE_NAME)
-    opened = Database.open(tmp_path)
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
 def enrolled(database: Database) -> str:
     """The id of a subject called Ada."""
@@ -47,14 +31,14 @@ def _enroll(database: Database, subject_id: str, name: str) -> str:
 
 
 @pytest.fixture
-def another_database(tmp_path: Path, schema_only: Path) -> Iterator[Callable[[], Database]]:
+def another_database(tmp_path: Path, empty_database: Path) -> Iterator[Callable[[], Database]]:
     """Opens one more, empty."""
     opened: list[Database] = []
 
     def another() -> Database:
         folder = tmp_path / f"other-{len(opened)}"
         folder.mkdir()
-        shutil.copyfile(schema_only, folder / DATABASE_NAME)
+        shutil.copyfile(empty_database, folder / DATABASE_NAME)
         opened.append(Database.open(folder))
         return opened[-1]
 

@@ -176,7 +176,7 @@ def test_a_group_s_id_is_not_given_twice(database: Database) -> None:
 def test_it_is_durable_and_another_process_goes_on(tmp_path: Path, database: Database) -> None:
     FaceStore(database).keep([face(1, person(0))])
     Grouper(database, KEY, LINKAGE).run()
-    other = Database.open(tmp_path)
+    other = Database.open(database.folder)
     FaceStore(other).keep([face(2, person(0))])
     (placed,) = Grouper(other, KEY, LINKAGE).run()
     other.close()
