@@ -65,6 +65,11 @@ class Console:
     def __init__(self, process: subprocess.Popen[str], said: Path, origin: str, link: str) -> None:
         self._process, self._said, self.origin, self.link = process, said, origin, link
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def stop(self) -> tuple[int, str]:
         """As Ctrl-C does; its status, and all that it said on standard error."""
         self._process.send_signal(signal.SIGINT)

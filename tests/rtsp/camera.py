@@ -46,6 +46,7 @@ class RtspServer:
         main: Width and height in px of the main stream; `sub` the same of the substream.
         user: Asked for, with `password`, if given.
         gop: Frames from one key frame to the next.
+        burn: Write the time into the pixels; see :func:`bench.burnt.read_back`.
     """
 
     def __init__(
@@ -57,9 +58,10 @@ class RtspServer:
         user: str | None = None,
         password: str | None = None,
         gop: int = 12,
+        burn: bool = False,
     ) -> None:
         self._arguments = [str(video), f"--main={main[0]}x{main[1]}", f"--sub={sub[0]}x{sub[1]}"]
-        self._arguments += [f"--gop={gop}"]
+        self._arguments += [f"--gop={gop}", *(["--burn"] if burn else [])]
         if user is not None:
             self._arguments += [f"--user={user}", f"--password={password}"]
         self._user, self._password = user, password

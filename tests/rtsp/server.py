@@ -3,11 +3,13 @@
 
 Runs under the system's Python, which has GStreamer (Debian: python3-gi, gir1.2-gst-rtsp-server-1.0 and the
 plugin packages good, bad, ugly and libav). Writes ``ready PORT`` when it listens. Takes ``pause MOUNT`` and
-``resume MOUNT`` on standard input: a paused stream stays connected and sends nothing.
+``resume MOUNT`` on standard input: a paused stream stays connected and sends nothing. With ``--burn`` the
+time is in the pixels of every picture, as ``bench.burnt.read_back`` reads it.
 """
 
 import argparse
 import sys
+import time
 
 import gi
 
@@ -23,7 +25,8 @@ X264 = "x264enc tune=zerolatency speed-preset=ultrafast bitrate=4000 threads=1"
 class Feed:
     """Decodes the file over and over at its own pace and hands each picture to all who watch."""
 
-    def __init__(self, path, width, height):
+    def __init__(self, path, width, height, burn):
+        self._size = (width, height) if burn else None
         scale = f"videoscale ! video/x-raw,format=I420,width={width},height={height}"
         self._watchers = []
         self._pipeline = Gst.parse_launch(
@@ -47,8 +50,11 @@ class Feed:
     def _on_sample(self, sink):
         sample = sink.emit("pull-sample")
         now = Gst.SystemClock.obtain().get_time()
+        buffer = sample.get_buffer()
+        if self._size:
+            buffer = burnt(buffer, *self._size)
         for deliver in tuple(self._watchers):
-            deliver(sample, now)
+            deliver(buffer, sample.get_caps(), now)
         return Gst.FlowReturn.OK
 
     def _on_end(self, _bus, _message):
@@ -56,6 +62,21 @@ class Feed:
 
     def _on_error(self, _bus, message):
         sys.exit(f"cannot play: {message.parse_error()}")
+
+
+def burnt(buffer, width, height):
+    """The picture (I420) with 64 bits of nanoseconds in its top fifth: black and white in four rows of 16."""
+    data = bytearray(buffer.extract_dup(0, buffer.get_size()))
+    now_ns = time.time_ns()
+    across = [round(width * at / 16) for at in range(17)]
+    for row in range(4):
+        bits = [now_ns >> (16 * row + column) & 1 for column in range(16)]
+        line = b"".join(
+            bytes([16 + 219 * bit]) * (across[at + 1] - across[at]) for at, bit in enumerate(bits)
+        )
+        top, bottom = (round(height * 0.2 * at / 4) for at in (row, row + 1))
+        data[top * width : bottom * width] = line * (bottom - top)
+    return Gst.Buffer.new_wrapped(bytes(data))
 
 
 class Mount:
@@ -78,15 +99,15 @@ class Mount:
 
     def _on_configure(self, _factory, media):
         source = media.get_element().get_by_name("feed")
-        media.connect("unprepared", self._feed.watch(lambda sample, now: self._push(source, sample, now)))
+        media.connect("unprepared", self._feed.watch(lambda *what: self._push(source, *what)))
 
-    def _push(self, source, sample, now):
+    def _push(self, source, picture, caps, now):
         if not self.paused and now > source.get_base_time() > 0:  # it has begun to play
             # A buffer of its own with the same pixels: copy() only adds a reference.
-            buffer = sample.get_buffer().copy_region(Gst.BufferCopyFlags.MEMORY, 0, 2**64 - 1)
+            buffer = picture.copy_region(Gst.BufferCopyFlags.MEMORY, 0, 2**64 - 1)
             # The same moment for both mounts, however long this process is kept waiting in between.
             buffer.pts = now - source.get_base_time()
-            source.set_property("caps", sample.get_caps())
+            source.set_property("caps", caps)
             source.emit("push-buffer", buffer)
 
 
@@ -132,12 +153,13 @@ def main():
     parser.add_argument("--main", type=_size, default=(640, 360))
     parser.add_argument("--sub", type=_size, default=(320, 180))
     parser.add_argument("--gop", type=int, default=12)
+    parser.add_argument("--burn", action="store_true")
     parser.add_argument("--user")
     parser.add_argument("--password")
     options = parser.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer(address="127.0.0.1", service=options.port)
-    feed = Feed(options.file, *options.main)
+    feed = Feed(options.file, *options.main, options.burn)
     mounts = {
         "/main": Mount(feed, options.main, options.gop, options.user),
         "/sub": Mount(feed, options.sub, options.gop, options.user),
