@@ -189,17 +189,19 @@ def scrub(database: Database, patience_s: float = 20.0) -> None:
 
 
 def _scrub_file(raw: DBAPICursor, patience_s: float) -> None:
+    """Write the file anew, once, and work off the log, which holds pages as they were."""
     deadline_s = time.monotonic() + patience_s
-    while not _scrubbed(raw):
-        if time.monotonic() > deadline_s:
-            raise StorageError(
-                "files of the database may still hold what was deleted, since it is in use: try again"
-            )
-        time.sleep(_AGAIN_S)
+    for done in (_is_written_anew, _log_is_empty):
+        while not done(raw):
+            if time.monotonic() > deadline_s:
+                raise StorageError(
+                    "files of the database may still hold what was deleted, since it is in use: try again"
+                )
+            time.sleep(_AGAIN_S)
 
 
-def _scrubbed(raw: DBAPICursor) -> bool:
-    """Write the file anew, and work off the log, which holds pages as they were: not while others use it."""
+def _is_written_anew(raw: DBAPICursor) -> bool:
+    """Not while others write."""
     try:
         raw.execute("VACUUM")
     except sqlite3.OperationalError as error:
@@ -208,6 +210,11 @@ def _scrubbed(raw: DBAPICursor) -> bool:
                 f"files of the database may still hold what was deleted ({error}): try again"
             ) from error
         return False
+    return True
+
+
+def _log_is_empty(raw: DBAPICursor) -> bool:
+    """Not while others read an older state."""
     raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     busy, *_ = raw.fetchone() or (1,)
     return bool(busy == 0)

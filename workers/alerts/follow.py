@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
 import structlog
 
 from pipeline.errors import PinwatchError
-from pipeline.sources.worker import Worker
 from workers.alerts.reading import AlertStore
 from workers.alerts.records import Alert, State
+from workers.repeated import Repeated
 
 log = structlog.get_logger(__name__)
 
@@ -32,36 +31,28 @@ class AlertFollower:
     """
 
     def __init__(self, store: AlertStore, announce: Announce, every_s: float = EVERY_S) -> None:
-        self._store, self._announce, self._every_s = store, announce, every_s
+        self._store, self._announce = store, announce
         self._version: int | None = None
         self._turns: OrderedDict[str, int] = OrderedDict()
-        self._woken, self._ended = threading.Event(), threading.Event()
-        self._worker = Worker(self._run, self._end, name="alerts follow")
+        self._repeated = Repeated(self._look_or_say, every_s, "alerts follow")
 
     def start(self) -> None:
         """Begin with what changes from now on; once."""
-        self._worker.start()
+        self._repeated.start()
 
     def wake(self, changed: frozenset[str] = frozenset()) -> None:
         """Something was changed by this process: do not wait."""
-        self._woken.set()
+        self._repeated.wake()
 
     def close(self) -> None:
         """Return when the thread has ended; safe twice, and before :meth:`start`."""
-        self._worker.close()
+        self._repeated.close()
 
-    def _end(self) -> None:
-        self._ended.set()
-        self._woken.set()
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            self._woken.clear()
-            try:
-                self.look()
-            except PinwatchError as error:
-                log.warning("changed alerts cannot be read; trying again", error=str(error))
-            self._woken.wait(self._every_s)
+    def _look_or_say(self) -> None:
+        try:
+            self.look()
+        except PinwatchError as error:
+            log.warning("changed alerts cannot be read; trying again", error=str(error))
 
     def look(self) -> None:
         """Announce what changed since the last time; the first time remembers where to begin."""

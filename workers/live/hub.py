@@ -11,14 +11,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workers.live.events import KEPT, Event, EventRing, Since
+from workers.live.events import KEPT, EventRing, Since
+from workers.live.listeners import WantedChanged, WantedListeners
 from workers.live.state import CAMERA, TROUBLE, CameraState, CameraStatus, LiveState, OpenTracks
 from workers.live.tiles import WIDTHS, Tile
 from workers.live.videos import LiveVideos
 from workers.live.viewer import Sees, Viewer
-
-WantedChanged = Callable[[str], None]
-"""Told a camera of which other pictures are wanted now than before; must return at once."""
 
 
 class LiveHub:
@@ -43,7 +41,7 @@ class LiveHub:
         self._count = 0
         self._viewers: set[Viewer] = set()
         self._wanted: dict[str, frozenset[int]] = {}
-        self._callbacks: list[WantedChanged] = []
+        self._listeners = WantedListeners()
         self._closed = False
         self.videos = LiveVideos()
 
@@ -55,14 +53,7 @@ class LiveHub:
 
     def on_wanted(self, callback: WantedChanged) -> Callable[[], None]:
         """Have `callback` told whenever that changes; what is returned ends it."""
-        with self._lock:
-            self._callbacks.append(callback)
-
-        def no_more() -> None:
-            with self._lock:
-                self._callbacks = [one for one in self._callbacks if one is not callback]
-
-        return no_more
+        return self._listeners.add(callback)
 
     def publish_tile(self, tile: Tile) -> None:
         """Show a picture; nobody gets the one before any more."""
@@ -171,10 +162,7 @@ class LiveHub:
                 if widths != self._wanted.get(camera_id, frozenset()):
                     self._set_wanted(camera_id, widths)
                     changed.append(camera_id)
-            callbacks = list(self._callbacks)
-        for camera_id in changed:
-            for callback in callbacks:
-                callback(camera_id)
+        self._listeners.tell(changed)
 
     def events(self, after: int, limit: int) -> Since:
         """For :class:`Viewer`: what happened since."""
@@ -204,6 +192,3 @@ class LiveHub:
     def _drop_tiles(self, camera_id: str) -> None:
         for width in WIDTHS:
             self._tiles.pop((camera_id, width), None)
-
-
-__all__ = ["Event", "LiveHub", "WantedChanged"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
-from workers.live.hub import WantedChanged
+from workers.live.listeners import WantedChanged, WantedListeners
 from workers.live.state import CameraState, CameraStatus
 from workers.live.tiles import Tile
 
@@ -50,7 +50,7 @@ class TileRelay:
         self._lock = threading.Lock()
         self._viewers: list[RelayViewer] = []
         self._states: dict[str, CameraStatus] = {}
-        self._callbacks: list[WantedChanged] = []
+        self._listeners = WantedListeners()
 
     # For cameras
 
@@ -61,14 +61,7 @@ class TileRelay:
 
     def on_wanted(self, callback: WantedChanged) -> Callable[[], None]:
         """See :meth:`LiveHub.on_wanted`."""
-        with self._lock:
-            self._callbacks.append(callback)
-
-        def no_more() -> None:
-            with self._lock:
-                self._callbacks = [one for one in self._callbacks if one is not callback]
-
-        return no_more
+        return self._listeners.add(callback)
 
     def publish_tile(self, tile: Tile) -> None:
         """Keep it for whoever wants it; never waits."""
@@ -123,7 +116,7 @@ class TileRelay:
             viewer.shown = {camera: widths for camera, widths in wanted.items() if widths}
             viewer.tiles = {key: tile for key, tile in viewer.tiles.items() if _shows(viewer, *key)}
             changed = _differing(before, self._all_wanted())
-        self._tell(changed)
+        self._listeners.tell(sorted(changed))
 
     def take(self, viewer: RelayViewer) -> tuple[list[CameraStatus], list[Tile]]:
         """See :meth:`RelayViewer.take`."""
@@ -140,7 +133,7 @@ class TileRelay:
             before = self._all_wanted()
             self._viewers.remove(viewer)
             changed = _differing(before, self._all_wanted())
-        self._tell(changed)
+        self._listeners.tell(sorted(changed))
 
     def _wanted(self, camera_id: str) -> frozenset[int]:
         return frozenset().union(*(viewer.shown.get(camera_id, ()) for viewer in self._viewers))
@@ -148,13 +141,6 @@ class TileRelay:
     def _all_wanted(self) -> Shown:
         cameras = {camera for viewer in self._viewers for camera in viewer.shown}
         return {camera: self._wanted(camera) for camera in cameras}
-
-    def _tell(self, changed: set[str]) -> None:
-        with self._lock:
-            callbacks = list(self._callbacks)
-        for camera_id in sorted(changed):
-            for callback in callbacks:
-                callback(camera_id)
 
 
 def _shows(viewer: RelayViewer, camera_id: str, width_px: int) -> bool:

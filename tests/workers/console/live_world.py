@@ -26,6 +26,13 @@ HOST = "127.0.0.1"
 PATIENCE_S = 20.0
 
 
+def split(message: bytes) -> tuple[dict[str, Any], bytes]:
+    """Header and bytes of a picture or of a piece of video."""
+    length = int.from_bytes(message[:4])
+    header: dict[str, Any] = json.loads(message[4 : 4 + length])
+    return header, message[4 + length :]
+
+
 class Watching:
     """A socket as the page has one."""
 
@@ -38,7 +45,8 @@ class Watching:
     def next(self) -> dict[str, Any] | Tile:
         received = self.connection.recv(timeout=PATIENCE_S)
         if isinstance(received, bytes):
-            return unpack_tile(received)[0]
+            header, _ = split(received)
+            return header if header.get("kind") == "video" else unpack_tile(received)[0]
         found: dict[str, Any] = json.loads(received)
         return found
 
@@ -64,10 +72,9 @@ class Watching:
         while True:
             received = self.connection.recv(timeout=PATIENCE_S)
             if isinstance(received, bytes):
-                length = int.from_bytes(received[:4])
-                header: dict[str, Any] = json.loads(received[4 : 4 + length])
+                header, data = split(received)
                 if header.get("kind") == "video":
-                    return header, received[4 + length :]
+                    return header, data
 
     def closed(self) -> tuple[int, str]:
         """Code and reason with which it ends."""

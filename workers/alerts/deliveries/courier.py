@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -11,13 +10,13 @@ import structlog
 
 from pipeline.errors import PinwatchError
 from pipeline.redact import redact
-from pipeline.sources.worker import Worker
 from workers.alerts.deliveries.attempt import LONGEST_S, attempt
 from workers.alerts.deliveries.letters import Letters
 from workers.alerts.deliveries.outbox import Item, Outbox
 from workers.alerts.deliveries.pauses import pause_s
 from workers.alerts.deliveries.receiver import Receiver, Way
 from workers.alerts.deliveries.sending import NotTaken, Refused, Sends
+from workers.repeated import Repeated
 
 log = structlog.get_logger(__name__)
 
@@ -53,35 +52,28 @@ class Courier:
         self._outbox, self._letters, self._ways, self._tidy = outbox, letters, ways, tidy
         self._monotonic_s, self._chance, self._longest_s = monotonic_s, chance, longest_s
         self._tidied_s: float | None = None
-        self._woken, self._ended = threading.Event(), threading.Event()
-        self._worker = Worker(self._run, self._end, name="alerts courier")
+        self._repeated = Repeated(self._work, EVERY_S, "alerts courier")
+        self._ended = self._repeated.ended
 
     def start(self) -> None:
         """Begin; once."""
-        self._worker.start()
+        self._repeated.start()
 
     def wake(self, changed: frozenset[str] = frozenset()) -> None:
         """There may be something to send: do not wait."""
-        self._woken.set()
+        self._repeated.wake()
 
     def close(self) -> None:
         """Return when the thread has ended; what is under way is sent again by whoever comes next."""
-        self._worker.close()
+        self._repeated.close()
 
-    def _end(self) -> None:
-        self._ended.set()
-        self._woken.set()
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            self._woken.clear()
-            try:
-                while self.turn() and not self._ended.is_set():
-                    pass
-                self._tidy_up()
-            except PinwatchError as error:
-                log.warning("alerts are not delivered; trying again", error=redact(str(error)))
-            self._woken.wait(EVERY_S)
+    def _work(self) -> None:
+        try:
+            while self.turn() and not self._ended.is_set():
+                pass
+            self._tidy_up()
+        except PinwatchError as error:
+            log.warning("alerts are not delivered; trying again", error=redact(str(error)))
 
     def turn(self) -> bool:
         """Send to one receiver what waits; whether there was one."""
