@@ -19,19 +19,25 @@ MAX_TORN_BYTES = 1 << 16
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
+class ChainInUse(Exception):
+    """Another process writes to it."""
+
+
 class ChainFile:
     """Appends frames; what :meth:`append` returned from is durable.
 
     Args:
         path: Of the file; made if it is not there.
         since: A place in it that is known to be right; what lies behind it is read and checked.
+        wait: Until no other process has it open.
 
     Raises:
+        ChainInUse: one has, and `wait` is false.
         StorageError: it cannot be written.
         LedgerCorrupt: it is there, and not as it was written.
     """
 
-    def __init__(self, path: Path, since: Place) -> None:
+    def __init__(self, path: Path, since: Place, *, wait: bool = True) -> None:
         self._path, self._dirty = path, False
         try:
             new = not path.exists()
@@ -39,10 +45,13 @@ class ChainFile:
         except OSError as error:
             raise self._failed(error) from error
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            fcntl.flock(self._file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             if new:
                 sync_folder(path.parent)
             self.place = self._recover(since)
+        except BlockingIOError:
+            self._file.close()
+            raise ChainInUse(path) from None
         except OSError as error:
             self._file.close()
             raise self._failed(error) from error

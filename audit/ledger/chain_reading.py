@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit.ledger.covering import Covered
+from audit.ledger.ending import BY
 from audit.ledger.entries import Entry, Kind
 from audit.ledger.frames import BrokenChain, Frame
 from audit.ledger.report import Problem, up_to
@@ -30,6 +31,7 @@ class ChainReading:
         self._last = max(covered, default=0)
         self._good = 0
         self._ends_signed = False
+        self._ended_by: object = None
         self.count = 0
         self.closed = False
         self.signed: tuple[int, int] | None = None
@@ -53,6 +55,7 @@ class ChainReading:
         if self._ends_signed:
             self._tells(number, entry.fields.get("number"))
         self.closed = entry.kind == Kind.CLOSED
+        self._ended_by = entry.fields.get(BY) if self.closed else None
         self.count = number + 1
         return None
 
@@ -84,7 +87,7 @@ class ChainReading:
     def note(self, *, torn: bool) -> str | None:
         """What should be known of a chain that holds."""
         if self.covered_to_its_end:
-            return None
+            return None if self._ended_by is None else self._ended_later()
         uncovered = max(0, self.count - self._last - self._ends_signed)
         parts = [_UNSIGNED_END if self.closed else _NO_END]
         if torn:
@@ -92,6 +95,14 @@ class ChainReading:
         if uncovered:
             parts.append(_uncovered(uncovered, self.count))
         return f"{self._writer} {'; '.join(parts)}"
+
+    def _ended_later(self) -> str:
+        before = max((count for count in self._covered if count < self.count), default=0)
+        tells = self.signed is not None and self.signed[1] == before
+        later = self.count - before - tells - 1  # neither what tells of the checkpoint nor the end
+        signed = f"its last {later} records were" if later != 1 else "its last record was"
+        what = f"{signed} signed only then" if later else "all its records had been signed"
+        return f"{self._writer} was ended by {self._ended_by}, since its process had died; {what}"
 
 
 def _uncovered(records: int, of: int) -> str:

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pipeline.errors import LedgerCorrupt, StorageError
 FOLDER = "ledger"
 FORMAT = 1
 CHAIN_SUFFIX = ".chain"
+_BEGUN_SUFFIX = ".begun"
 CHECKPOINTS = "checkpoints"
 """Name of the chain of checkpoints."""
 
@@ -53,6 +54,23 @@ class LedgerFolder:
     def writers(self) -> list[str]:
         """Everybody who ever wrote, the first one first."""
         return sorted(path.name.removesuffix(CHAIN_SUFFIX) for path in self.chain("x").parent.glob("*.chain"))
+
+    def begun(self) -> list[str]:
+        """Whose chains have begun and not ended, because their process runs, or died."""
+        found = self.chain("x").parent.glob(f"*{_BEGUN_SUFFIX}")
+        return sorted(path.name.removesuffix(_BEGUN_SUFFIX) for path in found)
+
+    def note_begun(self, writer: str) -> None:
+        """A chain begins. Raises ``OSError``."""
+        write_whole(self._begun(writer), b"")
+
+    def forget_begun(self, writer: str) -> None:
+        """It has ended; where that cannot be noted, somebody will look and find it."""
+        with suppress(OSError):
+            self._begun(writer).unlink(missing_ok=True)
+
+    def _begun(self, writer: str) -> Path:
+        return self.chain(writer).with_suffix(_BEGUN_SUFFIX)
 
     def exists(self) -> bool:
         return self.about.exists()

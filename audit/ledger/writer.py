@@ -15,6 +15,7 @@ import structlog
 
 from audit.ledger.chain import ChainFile
 from audit.ledger.checkpoints import add_checkpoint
+from audit.ledger.ending import end_dead_chains
 from audit.ledger.entries import Entry, Kind, encode_entry
 from audit.ledger.folder import LedgerFolder
 from audit.ledger.signing import Signer
@@ -107,11 +108,18 @@ class Ledger:
             self._end_chain()
         if self._chain is None:
             self._writer = _writer_name(self._name, self._clock.now_ns())
-            self._chain = ChainFile.begin(self.folder.chain(self._writer), self._writer)
+            self._chain = self._begin_chain()
         if self._signing is None:
             self._signing = threading.Thread(target=self._sign_regularly, name="ledger", daemon=True)
             self._signing.start()
         return self._chain
+
+    def _begin_chain(self) -> ChainFile:
+        try:
+            self.folder.note_begun(self._writer)
+        except OSError as error:
+            raise StorageError(f"cannot write the ledger in {self.folder.root}: {error.strerror}") from error
+        return ChainFile.begin(self.folder.chain(self._writer), self._writer)
 
     def _end_chain(self) -> None:
         """A chain ends once: if that fails it is left as a dead process leaves it."""
@@ -122,6 +130,7 @@ class Ledger:
             now_ns = self._clock.now_ns()
             chain.append([encode_entry(Entry(Kind.CLOSED, now_ns, {}))])
             add_checkpoint(self.folder, self._signer, {self._writer: chain.head}, now_ns)
+        self.folder.forget_begun(self._writer)
 
     def _sign(self) -> None:
         if self._chain is None or not self._unsigned:
@@ -132,13 +141,22 @@ class Ledger:
         self._unsigned = False
 
     def _sign_regularly(self) -> None:
-        wait_s = min(FIRST_CHECKPOINT_S, self._checkpoint_s)
+        wait_s, first = min(FIRST_CHECKPOINT_S, self._checkpoint_s), True
         while not self._ending.wait(wait_s):
-            wait_s = self._checkpoint_s
             try:
                 self.checkpoint()
+                if first:
+                    self._end_dead_chains()
             except PinwatchError as error:
                 log.error("no checkpoint signed; trying again", error=str(error))
+            else:
+                first = False
+            wait_s = self._checkpoint_s
+
+    def _end_dead_chains(self) -> None:
+        """Not by processes of a second or less: it may take some when a long chain is read."""
+        for writer in end_dead_chains(self.folder, self._signer, self._writer, self._clock.now_ns()):
+            log.warning("a process died before it ended its chain; it is ended and signed now", chain=writer)
 
     def __enter__(self) -> Ledger:
         return self
