@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Iterator
 
 from audit.recording.index import read_index
 from audit.recording.library import Recordings
 from pipeline.errors import SourceNotFound, SourceUnreadable, StorageError
+from pipeline.sources.ahead import DecodedAhead
 from pipeline.sources.channel import Channel, DropCounter
-from pipeline.sources.worker import Worker
 from pipeline.types import Frame
 
 _AHEAD_FRAMES = 4
@@ -58,8 +57,7 @@ class RecordedSource:
             threads=threads,
             drops=self._drops,
         )
-        self._closed = threading.Event()
-        self._channels: list[Channel[Frame]] = []
+        self._ahead = DecodedAhead(camera_id, self._fill)
         segments = recordings.between(camera_id, stream_epoch, first_pts_ns, last_pts_ns)
         if not segments:
             raise SourceNotFound(
@@ -94,32 +92,13 @@ class RecordedSource:
 
     def frames(self) -> Iterator[Frame]:
         """Yield every frame in order; raises as :meth:`Recordings.frames`."""
-        channel: Channel[Frame] = Channel(_AHEAD_FRAMES)
-        self._channels.append(channel)
-        if self._closed.is_set():
-            return
-        worker = Worker(
-            functools.partial(self._fill, channel), channel.close, name=f"decode-{self._camera_id}"
-        )
-        worker.start()
-        try:
-            yield from channel
-        finally:
-            worker.close()
-            self._channels.remove(channel)
+        yield from self._ahead.frames(_AHEAD_FRAMES)
 
     def close(self) -> None:
         """End `frames` soon; safe from another thread and twice."""
-        self._closed.set()
-        for channel in list(self._channels):
-            channel.close()
+        self._ahead.close()
 
     def _fill(self, channel: Channel[Frame]) -> None:
-        try:
-            for frame in self._decode():
-                if not channel.put(frame):
-                    return
-        except Exception as error:  # noqa: BLE001 - raised again in the consumer's thread
-            channel.finish(error)
-        else:
-            channel.finish()
+        for frame in self._decode():
+            if not channel.put(frame):
+                return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline.errors import SourceNotFound, SourceUnreadable
+from pipeline.sources.ahead import DecodedAhead
 from pipeline.sources.channel import Channel, DropCounter
 from pipeline.sources.ffmpeg import decoded, open_input, plain, rate_of, video_stream
 from pipeline.sources.picture import BgrConverter
 from pipeline.sources.tap import PacketTap
 from pipeline.sources.timeline import NS, Timeline, to_ns
-from pipeline.sources.worker import Worker
 from pipeline.types import Frame
 
 log = structlog.get_logger(__name__)
@@ -89,8 +88,7 @@ class FileSource:
         self._started_at_ns = started_at_ns
         self._threads = max(1, len(os.sched_getaffinity(0)) // 2) if threads is None else threads
         self._drops = DropCounter()
-        self._closed = threading.Event()
-        self._channels: list[Channel[Frame]] = []
+        self._ahead = DecodedAhead(self._camera_id, self._fill)
         with _open(path) as container:
             self._header = _read_header(container, video_stream(container, str(path)))
 
@@ -117,36 +115,16 @@ class FileSource:
             SourceNotFound: the file has gone.
             SourceUnreadable: not one frame could be decoded.
         """
-        channel: Channel[Frame] = Channel(
-            max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // self._header.frame_bytes))
-        )
-        self._channels.append(channel)
-        if self._closed.is_set():
-            return
-        worker = Worker(
-            functools.partial(self._fill, channel), channel.close, name=f"decode-{self._camera_id}"
-        )
-        worker.start()
-        try:
-            yield from channel
-        finally:
-            worker.close()
-            self._channels.remove(channel)
+        ahead = max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // self._header.frame_bytes))
+        yield from self._ahead.frames(ahead)
 
     def close(self) -> None:
         """End `frames` soon; safe from another thread and twice."""
-        self._closed.set()
-        for channel in list(self._channels):
-            channel.close()
+        self._ahead.close()
 
     def _fill(self, channel: Channel[Frame]) -> None:
-        try:
-            with _open(self._path) as container, self._tapped(container):
-                self._decode_into(channel, container)
-        except Exception as error:  # noqa: BLE001 - raised again in the consumer's thread
-            channel.finish(error)
-        else:
-            channel.finish()
+        with _open(self._path) as container, self._tapped(container):
+            self._decode_into(channel, container)
 
     def _decode_into(self, channel: Channel[Frame], container: InputContainer) -> None:
         stream = video_stream(container, str(self._path))
