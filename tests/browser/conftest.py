@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from gallery.database import DATABASE_NAME, Database
 from tests.browser.chromium import running
-from tests.browser.site import Site, served
+from tests.browser.site import Site, empty_site
 from tests.browser.watched import Watched
 from tests.conftest import Requirement, need
 from workers.console.access.roles import Role
@@ -31,14 +29,8 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Site]:
     """A console with nothing in it but a user of each role."""
-    folder = tmp_path_factory.mktemp("data")
-    shutil.copyfile(empty_database, folder / DATABASE_NAME)
-    database = Database.open(folder)
-    try:
-        with served(database) as made:
-            yield made
-    finally:
-        database.close()
+    with empty_site(empty_database, tmp_path_factory.mktemp("data")) as made:
+        yield made
 
 
 @pytest.fixture

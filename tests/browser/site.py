@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import requests
 
-from gallery.database import Database
+from gallery.database import DATABASE_NAME, Database
 from tests.workers.console.world import PASSWORD, World
 from workers.console.access.login import LoggedIn
 from workers.console.access.origins import origins
@@ -72,6 +74,18 @@ def served(database: Database) -> Iterator[Site]:
         server.stop()
         thread.join(_END_S)
         assert not thread.is_alive(), "the console did not end"
+
+
+@contextmanager
+def empty_site(empty_database: Path, folder: Path) -> Iterator[Site]:
+    """A site with nothing in it but a user of each role, kept in `folder`."""
+    shutil.copyfile(empty_database, folder / DATABASE_NAME)
+    database = Database.open(folder)
+    try:
+        with served(database) as made:
+            yield made
+    finally:
+        database.close()
 
 
 def _free_port() -> int:

@@ -6,7 +6,6 @@ Seeded, and bounded by a number of examples for each operation: the same request
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from gallery.database import DATABASE_NAME, Database
 from tests.browser.seed import Seeds, seed
-from tests.browser.site import Site, served
+from tests.browser.site import Site, empty_site
 from tests.workers.console.asking import ENDS_THE_SESSION
 from tests.workers.console.fuzzing import Asked, fuzz
 from workers.console.access.roles import SCOPES, Role
@@ -42,14 +40,8 @@ _OF_THE_API: tuple[CheckFunction, ...] = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("data")
-    shutil.copyfile(empty_database, folder / DATABASE_NAME)
-    database = Database.open(folder)
-    try:
-        with served(database) as made:
-            yield made
-    finally:
-        database.close()
+    with empty_site(empty_database, tmp_path_factory.mktemp("data")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

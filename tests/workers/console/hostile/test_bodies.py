@@ -6,14 +6,14 @@ import io
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.gallery.fakes import write_person
-from tests.workers.console.asking import FILES, FORM, JSON, Operation, Request, administered, operations_of
-from tests.workers.console.test_hostile import ask, faults
+from tests.workers.console.asking import FILES, FORM, JSON, Operation, Request, operations_of
+from tests.workers.console.hostile.judging import ask, faults
 from tests.workers.console.world import PASSWORD, Browser, World
 from workers.console.access.roles import Role
 
@@ -48,25 +48,6 @@ BODIES: Mapping[str, tuple[str, bytes]] = {
     "too much": (JSON, b" " * 600_000),
 }
 _CHANGES = ("post", "put", "patch", "delete")
-
-
-Lasting = tuple[World, Browser]
-
-
-@pytest.fixture(scope="module")
-def lasting(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
-    with administered(empty_database, tmp_path_factory.mktemp("data")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def world(lasting: Lasting) -> World:
-    return lasting[0]
-
-
-@pytest.fixture(scope="module")
-def browser(lasting: Lasting) -> Browser:
-    return lasting[1]
 
 
 @pytest.fixture(scope="module")

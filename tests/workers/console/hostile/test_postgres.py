@@ -10,7 +10,7 @@ from gallery.database import Database
 from tests.conftest import Requirement, need
 from tests.postgres.server import running
 from tests.workers.console.asking import operations_of
-from tests.workers.console.test_hostile import TEXTS, ask, faults
+from tests.workers.console.hostile.judging import TEXTS, ask, faults
 from tests.workers.console.world import Browser, World
 from workers.console.access.roles import Role
 
