@@ -8,6 +8,8 @@ from pipeline.errors import UsageError
 
 MAX_LENGTH = 200
 _FORBIDDEN = frozenset("/\\")
+_JOINERS = frozenset("\u200c\u200d")
+"""Scripts of India and Persia are not written without them; all other format characters only hide or bend."""
 
 
 def clean_name(name: str, what: str = "subject") -> str:
@@ -33,8 +35,14 @@ def _problem(name: str) -> str | None:
         return f"it is longer than {MAX_LENGTH} bytes"
     if _FORBIDDEN & set(name):
         return "it holds a slash"
-    if any(unicodedata.category(char) in ("Cc", "Cs") for char in name):
-        return "it holds a control character or bytes that are not text"
     if name in (".", ".."):
         return "it means a folder"
+    return _unseen(name)
+
+
+def _unseen(name: str) -> str | None:
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in name):
+        return "it holds a control character or bytes that are not text"
+    if any(unicodedata.category(char) == "Cf" and char not in _JOINERS for char in name):
+        return "it holds a character that nobody sees, so that it could look like another name"
     return None

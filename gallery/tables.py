@@ -484,7 +484,7 @@ console_provider_sessions = Table(
     Column("token_sha256", ForeignKey("console_sessions.token_sha256", ondelete="CASCADE"), primary_key=True),
     Column("id_token", Text, nullable=False),
 )
-"""Which sessions began at the identity provider, with what it needs to be told when they end."""
+"""Which sessions began at the identity provider, with what it needs to be told when they end (sealed)."""
 
 alert_version = Table(
     "alert_version",

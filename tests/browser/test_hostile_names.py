@@ -23,8 +23,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SCRIPT = '"><img src=x onerror=alert(1)><script>alert(2)<\u2215script>'
 TEMPLATE = "{{ 7919 * 7907 }}' onfocus=alert(3) autofocus x='"
 BENT = "\u202eecarG\u200b \u2066reppoH"
+"""Refused as a name; but cameras can say it."""
 LONG = "W" * 200
-HOSTILE = (SCRIPT, TEMPLATE, BENT, LONG)
+HOSTILE = (SCRIPT, TEMPLATE, LONG)
 
 _PLANTED = """
 () => ({
@@ -56,6 +57,7 @@ def _name_all(site: Site, folder: Path, seeds: Seeds) -> None:
         world.access.tokens.issue(user.id, name, [Permission.READ_SIGHTINGS], 30)
         RuleStore(world.database, now_ns=world.clock.now_ns).add(Rule("", name, When(Kind.KNOWN)))
         see(world, f"hostile-{number}", 20 + number, **named(person), camera_id=SCRIPT, reason=SCRIPT)
+    see(world, "hostile-bent", 20, **named(people[0]), camera_id=BENT, reason=BENT)
     seeds.values |= {"subject_id": people[0], "decision_id": "hostile-0"}
     seeds.values["sha256"] = world.gallery.templates(people[0])[0].photo.sha256
 

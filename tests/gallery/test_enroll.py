@@ -192,7 +192,11 @@ def test_unreadable_photographs_are_refused_by_name_and_the_others_enrolled(
     assert "text.jpg" in results[1].detail
 
 
-@pytest.mark.parametrize("name", ["", "   ", "a/b", "a\\b", "..", "a\nb", "x" * 201, "\udcff"])
+UNSEEN = ["\u202eecarG", "Ada\u200b", "\ufeffAda", "Ada \u2066L"]
+"""Names that are shown as others are, or backwards."""
+
+
+@pytest.mark.parametrize("name", ["", "   ", "a/b", "a\\b", "..", "a\nb", "x" * 201, "\udcff", *UNSEEN])
 def test_names_that_cannot_be_are_refused(
     enroller: Enroller, store: GalleryStore, tmp_path: Path, name: str
 ) -> None:
@@ -208,6 +212,14 @@ def test_names_in_any_script_are_kept_and_two_spellings_of_one_are_one(
     enroll_one(enroller, "Chlo\u00e9 名前 🙂", first)
     enroll_one(enroller, "Chloe\u0301 名前 🙂 ", second)
     assert [(subject.name, subject.templates) for subject in store.subjects()] == [("Chloé 名前 🙂", 2)]
+
+
+def test_names_that_are_written_with_joiners_are_kept(
+    enroller: Enroller, store: GalleryStore, tmp_path: Path
+) -> None:
+    name = "\u0646\u06cc\u200c\u0645\u0627"
+    enroll_one(enroller, name, write_person(tmp_path / "a.png", 1))
+    assert [subject.name for subject in store.subjects()] == [name]
 
 
 def test_another_embedder_is_refused_with_the_way_out(
