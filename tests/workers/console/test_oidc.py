@@ -307,12 +307,15 @@ def test_logout_leads_to_the_provider_where_it_knows_one(database: Database, pro
     site = make_site(database, provider)
     browser = site.world.browser()
     site.come_in(browser)
+    with database.read() as connection:
+        (kept,) = connection.execute(select(console_provider_sessions.c.id_token)).scalars()
     answer = browser.send("/logout")
     to = urlsplit(answer.headers["refresh"].partition("url=")[2])
     query = parse_qs(to.query)
     assert to.path == "/end"
     assert query["post_logout_redirect_uri"] == ["http://127.0.0.1:8080/login"]
     assert query["id_token_hint"][0].count(".") == 2
+    assert "." not in kept, "whoever reads the database does not learn who it was"
     assert not is_in(browser)
     assert rows(database) == 0
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
 
+from audit.ledger.sealing import seal, unseal
 from gallery.database import Database
 from gallery.tables import console_provider_logins, console_provider_sessions, console_sessions
+from pipeline.errors import LedgerCorrupt
 from workers.console.access.secret import digest
 from workers.console.oidc.secrets import LASTS_S
 
 _LASTS_NS = LASTS_S * 1_000_000_000
+_PURPOSE = "pinwatch id token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +65,28 @@ class PendingLogins:
         return Pending(row.wanted, row.link_sha256)
 
     def keep_token(self, session_cookie: str, id_token: str) -> None:
-        """For the logout: the provider wants to see whose it is."""
+        """For the logout: the provider wants to see whose it is.
+
+        It says who somebody is, so that only the session's cookie opens it, which the database does not know.
+        """
         token_sha256 = digest(session_cookie)
+        sealed = seal(_key(session_cookie), id_token.encode(), _PURPOSE).hex()
         with self._database.write() as connection:
             mine = console_sessions.c.token_sha256 == token_sha256
             if connection.execute(select(console_sessions.c.user_id).where(mine)).first() is not None:
-                row = insert(console_provider_sessions).values(token_sha256=token_sha256, id_token=id_token)
+                row = insert(console_provider_sessions).values(token_sha256=token_sha256, id_token=sealed)
                 connection.execute(row)
 
     def token_of(self, session_cookie: str) -> str | None:
-        """What was kept; ``None`` for a session that began with a password."""
+        """What was kept; ``None`` for a session that began with a password, or under an older version."""
         mine = console_provider_sessions.c.token_sha256 == digest(session_cookie)
         with self._database.read() as connection:
-            return connection.execute(select(console_provider_sessions.c.id_token).where(mine)).scalar()
+            sealed = connection.execute(select(console_provider_sessions.c.id_token).where(mine)).scalar()
+        try:
+            return sealed and unseal(_key(session_cookie), bytes.fromhex(sealed), _PURPOSE).decode()
+        except (LedgerCorrupt, ValueError):
+            return None
+
+
+def _key(session_cookie: str) -> bytes:
+    return hmac.new(session_cookie.encode("utf-8", "replace"), _PURPOSE.encode(), hashlib.sha256).digest()
