@@ -82,7 +82,7 @@ class CameraAlerts:
         back = {
             hit_id: alive[outage.camera_id]
             for hit_id, outage in known.items()
-            if outage.lasts and outage.camera_id in alive
+            if outage.until is None and outage.camera_id in alive
         }
         if new or back:
             self._write(new, back, now_ns)
@@ -119,24 +119,37 @@ def _track(camera_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Outage:
-    """One that was told of: of which camera, under which rule, and whether it lasts."""
+    """One that was told of: of which camera, under which rule, and when it ended; ``None``: it lasts."""
 
     camera_id: str
     rule_id: str
-    lasts: bool
+    until: str | None
 
 
 def _outages(connection: Connection, reports: Sequence[CameraReport]) -> dict[str, _Outage]:
     """The outages of these cameras, by the id of their evidence."""
     tracks = {_track(report.camera_id) for report in reports}
     rows = connection.execute(select(alert_hits).where(alert_hits.c.track.in_(tracks))).mappings()
-    return {row["hit_id"]: _Outage(row["camera_id"], row["rule_id"], row["outcome"] == DEAD) for row in rows}
+    return {
+        row["hit_id"]: _Outage(
+            row["camera_id"], row["rule_id"], None if row["outcome"] == DEAD else row["last_at"]
+        )
+        for row in rows
+    }
 
 
 def _told(known: dict[str, _Outage], rule: Rule, report: CameraReport) -> bool:
-    """Whether this outage is known, maybe under an earlier moment: who reports it may have begun anew."""
-    lasting = _Outage(report.camera_id, rule.id, True)
-    return _hit_id(rule, report) in known or lasting in known.values()
+    """Whether this outage is known, maybe under another moment.
+
+    Who reports it may have begun anew, and several consoles each date by themselves that a reader is dead:
+    one of them may not know yet that it is back.
+    """
+    since = utc_text_from_ns(report.since_ns)
+    return _hit_id(rule, report) in known or any(
+        (outage.camera_id, outage.rule_id) == (report.camera_id, rule.id)
+        and (outage.until is None or since < outage.until)
+        for outage in known.values()
+    )
 
 
 def _raise(connection: Connection, visits: Visits, rule: Rule, report: CameraReport) -> None:

@@ -99,6 +99,20 @@ def test_a_camera_that_is_back_says_so_and_waits_for_somebody(database: Database
     assert len(site.desk.alerts(State.OPEN)) == 2
 
 
+def test_whoever_learns_late_that_a_camera_is_back_raises_no_second_alert(database: Database) -> None:
+    site = Site(database)
+    site.desk.rule("dead", When(Kind.CAMERA, after_s=0))
+    site.is_now(CameraState.LOST)
+    site.go_on(5)
+    late = CameraReport("gate", True, site.now_ns - 2 * NS)  # by another console, which dates it itself
+    site.is_now(CameraState.LIVE)
+    site.go_on(1)
+    site.alerts.report([late])
+    alert = site.desk.only()
+    assert alert.sightings == 1
+    assert site.desk.history(alert) == [Happened.RAISED, Happened.CAMERA_BACK]
+
+
 def test_cameras_of_other_rules_and_those_that_others_read_raise_nothing(database: Database) -> None:
     site = Site(database)
     site.desk.rule("yard", When(Kind.CAMERA, after_s=0), cameras=("yard",))
