@@ -104,13 +104,13 @@ def make_console(parts: ConsoleParts, options: ConsoleOptions) -> Console:
     pages = Pages(static, access.cookies, TimeZone(options.time_zone))
     app = ConsoleApp(
         options.origins,
+        Failures(pages, options.origins.secure),
         title="Pinwatch",
         version=importlib.metadata.version("pinwatch"),
         openapi_url=None,  # served by a guarded route like all others
         max_body_size=MAX_BODY_BYTES,
     )
     app.state.gate = access.gate
-    Failures(pages, options.origins.secure).register(app)
     pages_of, api_of = _parts(parts, options, access, pages)
     for router in (*pages_of, static.router(), SystemRoutes(parts.gallery.epoch).router()):
         app.include_router(router)

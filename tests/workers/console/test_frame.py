@@ -89,6 +89,8 @@ def test_static_files_are_kept_by_content_and_lead_nowhere_else(world: World) ->
         answer = browser.get(address)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
+        older = browser.get(f"/static/older/{address.rpartition('/')[2]}")
+        assert (older.content, older.headers["cache-control"]) == (answer.content, "no-store")
     for wrong in (
         "..%2fapp.py",
         "%2e%2e%2fapp.py",
@@ -98,6 +100,7 @@ def test_static_files_are_kept_by_content_and_lead_nowhere_else(world: World) ->
         "console.css%00",
     ):
         assert browser.get(f"/static/{wrong}").status_code == 404
+        assert browser.get(f"/static/older/{wrong}").status_code == 404
 
 
 def test_an_unexpected_error_says_nothing_of_how_we_are_built(world: World) -> None:

@@ -180,9 +180,14 @@ def test_too_many_and_none_are_refused(operator: Browser) -> None:
 
 def test_a_body_without_end_is_cut_off(operator: Browser) -> None:
     body = [("photos", ("a.png", bytes(5 * 2**20)))]
-    assert operator.api("POST", "/people/enroll", data={"name": "x"}, files=body).status_code == 413
+    answer = operator.api("POST", "/people/enroll", data={"name": "x"}, files=body)
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+    assert "smaller files" in answer.json()["detail"]
     page = operator.send("/people/enroll", page="/people/enroll", name="x", files=body)
     assert page.status_code == 413
+    assert "smaller files" in page.text
+    assert "<h1>" in page.text
+    assert "content-security-policy" in page.headers
     assert operator.send("/people/x/rename", name="y" * 300_000).status_code == 413
 
 

@@ -117,7 +117,7 @@ def test_what_is_open_is_named_here(all_operations: list[Operation]) -> None:
         ("get", "/healthz"),
         ("get", "/login"),
         ("get", "/openapi.json"),
-        ("get", "/static/{name}"),
+        ("get", "/static/{state}/{name}"),
         ("get", "/welcome/{secret}"),
         ("post", "/login"),
         ("post", "/theme"),

@@ -55,6 +55,14 @@ class AlertsFound:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertChanges:
+    """`version` grows with every change of any alert; `open` is how many wait in all."""
+
+    version: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlertFound:
     """An alert with its evidence (ids of decisions) and what became of it."""
 
@@ -114,6 +122,11 @@ class AlertsApi:
         return AlertsFound(brief, found.open, found.next)
 
     @needs(Permission.READ_ALERTS)
+    def count_changes(self, caller: Caller) -> AlertChanges:
+        """Whether to list alerts again; it says nothing about anybody, so that asking is not recorded."""
+        return AlertChanges(self._desk.version(), self._desk.open_count(caller))
+
+    @needs(Permission.READ_ALERTS)
     def show_alert(self, caller: Caller, alert_id: str) -> AlertFound:
         """One alert, with its evidence and its history."""
         shown = self._desk.show(caller, alert_id)
@@ -148,6 +161,7 @@ class AlertsApi:
         """All of them."""
         router = guarded_router(tags=["alerts"], prefix="/alerts")
         router.get("")(self.list_alerts)
+        router.get("/changes")(self.count_changes)
         router.get("/{alert_id}")(self.show_alert)
         router.post("/{alert_id}/acknowledge")(self.acknowledge_alert)
         router.post("/{alert_id}/reopen")(self.reopen_alert)

@@ -30,6 +30,7 @@ class AlertsPage:
         users: Names of users in charge, by id.
         open: How many wait for somebody, in all.
         next: Where the next page starts; ``None``: this is the last one.
+        version: Of all alerts, before this was read; see :meth:`AlertStore.version`.
     """
 
     alerts: Sequence[Alert]
@@ -37,6 +38,7 @@ class AlertsPage:
     users: Mapping[str, str]
     open: int
     next: int | None
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,13 @@ class AlertDesk:
         self, principal: Principal, wanted: AlertFilter, start: int = 0, limit: int = PAGE
     ) -> AlertsPage:
         """Open ones first, the most urgent and then the newest first."""
+        version = self.version()
         found = self._store.find(wanted, principal.cameras, start, limit + 1)
         shown = found[:limit]
         names = self._named(principal, "alerts listed", shown)
         more = start + limit if len(found) > limit else None
         users = {user.id: user.name for user in self._users.all()}
-        return AlertsPage(shown, names, users, self.open_count(principal), more)
+        return AlertsPage(shown, names, users, self.open_count(principal), more, version)
 
     def show(self, principal: Principal, alert_id: str) -> AlertShown:
         """One alert. Raises ``HTTPException`` 404 where there is none, or none that the user may see."""
@@ -96,6 +99,10 @@ class AlertDesk:
         events = self._store.events(alert.id, principal.cameras)
         user = None if alert.assigned_to is None else self._users.get(alert.assigned_to)
         return AlertShown(alert, names, events, None if user is None else user.name)
+
+    def version(self) -> int:
+        """Grows with every change of any alert."""
+        return self._store.version()
 
     def open_count(self, principal: Principal) -> int:
         """How many alerts wait for somebody."""

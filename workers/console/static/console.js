@@ -7,22 +7,25 @@
 
   // Rows
 
-  const rows = all("[data-row]").map((link) => ({ link, row: link.closest("tr") }));
-  let here = -1;
-  for (const { link, row } of rows) {
-    row.dataset.open = "";
-    row.addEventListener("click", (event) => {
-      if (!event.target.closest("a, button, input, select")) link.click();
-    });
-  }
-  const moveTo = (index) => {
-    if (!rows.length) return;
-    rows[here]?.row.classList.remove("here");
-    here = Math.min(Math.max(index, 0), rows.length - 1);
-    rows[here].row.classList.add("here");
-    rows[here].link.focus({ preventScroll: true });
-    rows[here].row.scrollIntoView({ block: "nearest" });
+  let here = null; // the link of the row that the keys are at
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("a, button, input, select, label")) return;
+    const row = event.target.closest("tr");
+    if (row) one("[data-row]", row)?.click();
+  });
+  const mark = (link) => {
+    for (const row of all("tr.here")) row.classList.remove("here");
+    here = link;
+    here?.closest("tr").classList.add("here");
   };
+  const move = (step) => {
+    const links = all("[data-row]");
+    if (!links.length) return;
+    mark(links[Math.min(Math.max(links.indexOf(here) + step, 0), links.length - 1)]);
+    here.focus({ preventScroll: true });
+    here.closest("tr").scrollIntoView({ block: "nearest" });
+  };
+  document.addEventListener("pinwatch:drawn", () => mark(all("[data-row]").find((link) => link.href === here?.href)));
 
   one(".bar nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
@@ -34,8 +37,8 @@
     button.addEventListener("click", () => keys.showModal());
   }
   const actions = {
-    j: () => moveTo(here + 1),
-    k: () => moveTo(here - 1),
+    j: () => move(1),
+    k: () => move(-1),
     n: () => one("[data-next]")?.click(),
     b: () => one("[data-back]")?.click(),
     "/": () => one("[data-search]")?.focus(),
