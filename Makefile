@@ -44,7 +44,7 @@ screenshots: $(STAMP)  ## take the pictures of docs/screenshots anew (needs chro
 soak: $(STAMP)  ## kill everything fifty times over, and watch for long (over two hours; needs the assets)
 	$(BIN)/python -m tests.end_to_end.chaos --rounds 50
 	PINWATCH_ASSETS="$(ASSETS)" $(BIN)/python -m tests.kafka.chaos --rounds 50
-	$(BIN)/python -m tests.browser.wall_soak --seconds 600
+	$(BIN)/python -m tests.browser.wall_soak --seconds 600 --rate-hz 6
 
 clean:  ## remove the environment and what tools left behind (keeps pinwatch-data/)
 	rm -rf $(VENV) build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

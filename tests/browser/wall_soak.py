@@ -83,7 +83,8 @@ class Result:
         events: How many there were between the first and the last that everybody could hear.
         lost: How many of them somebody did not get, over all clients.
         untold: Decisions in the database that nobody was told of.
-        early_mib, late_mib: Memory of the console, median of the first and the last fifth.
+        minutes_mib: Memory of the console, median of each minute.
+        early_mib, late_mib: The same, of the first and the last fifth.
         page_mib: The browser's, of the page, in the end.
         complaints: Of the browser.
     """
@@ -94,6 +95,7 @@ class Result:
     events: int
     lost: int
     untold: int
+    minutes_mib: tuple[float, ...]
     early_mib: float
     late_mib: float
     page_mib: float
@@ -115,6 +117,7 @@ class Result:
                 f"pictures: {self.rate_hz:.1f} a second of each camera at each client",
                 f"events: {self.events}, {self.lost} lost over all clients; decisions untold: {self.untold}",
                 f"memory: {self.early_mib:.0f} MiB in the first fifth, {self.late_mib:.0f} MiB in the last",
+                f"memory by the minute, MiB: {' '.join(f'{size:.0f}' for size in self.minutes_mib)}",
                 f"memory of the page: {self.page_mib:.0f} MiB",
                 *self.complaints,
             )
@@ -268,6 +271,7 @@ def judge(
         events=len(everything),
         lost=sum(len(everything - one) for one in shared) + sum(one.gaps for one in heard),
         untold=len(told - known),
+        minutes_mib=tuple(statistics.median(sizes_mib[at : at + 60]) for at in range(0, len(sizes_mib), 60)),
         early_mib=statistics.median(sizes_mib[:fifth]),
         late_mib=statistics.median(sizes_mib[-fifth:]),
         page_mib=page_mib,
@@ -276,11 +280,12 @@ def judge(
 
 
 def main() -> None:
+    usual = Load()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--cameras", type=int, default=8)
-    parser.add_argument("--clients", type=int, default=19)
-    parser.add_argument("--seconds", type=float, default=600.0)
-    parser.add_argument("--rate-hz", type=float, default=3.0)
+    parser.add_argument("--cameras", type=int, default=usual.cameras)
+    parser.add_argument("--clients", type=int, default=usual.clients)
+    parser.add_argument("--seconds", type=float, default=usual.seconds)
+    parser.add_argument("--rate-hz", type=float, default=usual.rate_hz)
     options = parser.parse_args()
     load = Load(options.cameras, options.clients, options.seconds, options.rate_hz)
     sys.stdout.write(
