@@ -46,11 +46,11 @@ def environment_of(models: Path | None, data: Path) -> dict[str, str]:
     return {**kept, **theirs, "PINWATCH_DATA": str(data), "COLUMNS": "160"}
 
 
-def run(environment: Mapping[str, str], *arguments: object) -> str:
-    """Run a verb to its end; what it printed."""
+def run(environment: Mapping[str, str], *arguments: object, must: bool = True) -> str:
+    """Run a verb to its end; what it printed. Where it need not succeed that may be nothing."""
     command = [str(Path(sys.executable).with_name("pinwatch")), *map(str, arguments)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 or not must, done.stderr
     return done.stdout
 
 

@@ -24,7 +24,7 @@ KNOWN, STRANGER = "Grace Hopper", "Eileen Collins"
 SOON_MS = 90_000
 WITHIN_S = 5.0
 
-_LABELS = """
+LABELS = """
 window.written = {};
 const write = CanvasRenderingContext2D.prototype.fillText;
 CanvasRenderingContext2D.prototype.fillText = function (text, ...where) {
@@ -68,7 +68,7 @@ def running(models: Path, tmp_path: Path) -> Iterator[Console]:
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     made = chromium.new_context(viewport={"width": 1440, "height": 900})
-    made.add_init_script(_LABELS)
+    made.add_init_script(LABELS)
     yield made
     made.close()
 
