@@ -21,8 +21,9 @@ from workers.config import Settings
 from workers.demo.portraits import eileen_collins_bgr, grace_hopper_bgr
 
 DETECTOR, EMBEDDER, PURIFIER = "pinwatch-detector", "pinwatch-face", "pinwatch-pin"
+EMBEDDERS = (EMBEDDER, "pinwatch-hardened")
 MIB = 2**20
-PURIFIERS = ("none", PURIFIER)
+BEHIND = [(embedder, purifier) for embedder in EMBEDDERS for purifier in ("none", PURIFIER)]
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +37,11 @@ def detector(catalogue: Catalogue) -> Detector:
     return load_detector(catalogue.open(DETECTOR, ModelKind.DETECTOR), size_px=640, min_score=0.4)
 
 
-@pytest.fixture(scope="module", params=PURIFIERS)
+@pytest.fixture(scope="module", params=BEHIND, ids=[" behind ".join(names) for names in BEHIND])
 def embedder(request: pytest.FixtureRequest, catalogue: Catalogue) -> FaceEmbedder:
-    purifier = catalogue.open(request.param, ModelKind.PURIFIER)
-    return load_embedder(catalogue.open(EMBEDDER, ModelKind.EMBEDDER), purifier)
+    embedder, purifier = request.param
+    before = catalogue.open(purifier, ModelKind.PURIFIER)
+    return load_embedder(catalogue.open(embedder, ModelKind.EMBEDDER), before)
 
 
 @pytest.fixture(scope="module")
@@ -108,15 +110,16 @@ def test_the_program_uses_them_unless_told_otherwise() -> None:
 
 def test_they_are_small_and_for_evaluation(catalogue: Catalogue) -> None:
     weights = [path for path in bundled_folder().iterdir() if path.suffix == ".safetensors"]
-    assert {path.stem for path in weights} >= {DETECTOR, EMBEDDER, PURIFIER}
+    assert {path.stem for path in weights} == {DETECTOR, *EMBEDDERS, PURIFIER}
     assert sum(path.stat().st_size for path in weights) < 30 * MIB
     for path in weights:
         assert "evaluation" in catalogue.named(path.stem).licence
         assert Path(bundled_folder() / f"{path.stem}.card.yaml").is_file()
 
 
-def test_attacks_are_suspected_behind_the_purifier(catalogue: Catalogue) -> None:
-    card = catalogue.card(EMBEDDER, ModelKind.EMBEDDER)
+@pytest.mark.parametrize("name", EMBEDDERS)
+def test_attacks_are_suspected_behind_the_purifier(catalogue: Catalogue, name: str) -> None:
+    card = catalogue.card(name, ModelKind.EMBEDDER)
     entry = card.thresholds_for(catalogue.card(PURIFIER, ModelKind.PURIFIER))
     assert entry is not None
     assert entry.evidence is not None

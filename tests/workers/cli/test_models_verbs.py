@@ -83,7 +83,7 @@ def test_pull_from_a_folder_then_check(run: Run, models: Path, data: Path) -> No
     assert str(data / "models" / "yunet_n_dynamic.onnx") in pulled.stdout
     checked = from_json(run("models", "check", "--json"))
     assert {entry["state"] for entry in checked} == {"ok"}
-    shipped = {"pinwatch-detector", "pinwatch-face", "pinwatch-pin"}
+    shipped = {"pinwatch-detector", "pinwatch-face", "pinwatch-hardened", "pinwatch-pin"}
     # The last one comes with a package that tests install.
     assert {entry["model"] for entry in checked} == {"yunet", "mobilefacenet", *shipped, "dlib-resnet"}
 
