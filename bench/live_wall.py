@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import multiprocessing
 import socket
 import sys
@@ -22,14 +21,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from bench.burnt import burn, read_back
 from bench.errors import in_one_line
+from bench.wall_client import listen
 from pipeline.clock import SystemClock
 from pipeline.types import Frame
 from workers.build import Context
@@ -89,28 +88,25 @@ def announce(hub: LiveHub, stop: threading.Event, count: list[int]) -> None:
 
 def watch(port: int, secret: str, load: Load, results: multiprocessing.Queue[Heard]) -> None:
     """A client, until the console ends."""
-    heard, warm_s = Heard(), time.monotonic() + _WARM_S
-    headers = {"Authorization": f"Bearer {secret}"}
-    try:
-        with connect(f"ws://{_HOST}:{port}/live/socket", additional_headers=headers, max_size=2**24) as link:
-            link.send(json.dumps({"show": dict.fromkeys(load.names(), load.width)}))
-            for number, message in enumerate(link):
-                if isinstance(message, str):
-                    take(json.loads(message), heard)
-                elif time.monotonic() > warm_s:
-                    look(message, number, heard)
-    except ConnectionClosed:
-        pass
+    heard = Heard()
+    listen(
+        f"ws://{_HOST}:{port}/live/socket",
+        secret,
+        dict.fromkeys(load.names(), load.width),
+        take=functools.partial(take, heard),
+        look=functools.partial(look, heard),
+        warm_s=_WARM_S,
+    )
     results.put(heard)
 
 
-def take(event: dict[str, object], heard: Heard) -> None:
+def take(heard: Heard, event: dict[str, Any]) -> None:
     heard.gaps += event["kind"] == "gap"
     if isinstance(number := event.get("n"), int):
         heard.events.add(number)
 
 
-def look(message: bytes, number: int, heard: Heard) -> None:
+def look(heard: Heard, message: bytes, number: int) -> None:
     now_ns = time.time_ns()
     tile, _ = unpack_tile(message)
     assert tile.captured_at_ns is not None

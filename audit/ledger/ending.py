@@ -11,7 +11,7 @@ checkpoints were removed.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from audit.ledger.chain import ChainFile, ChainInUse
 from audit.ledger.checkpoints import add_checkpoint, read_checkpoints
@@ -41,34 +41,42 @@ def end_dead_chains(folder: LedgerFolder, signer: Signer, by: str, now_ns: int) 
         StorageError: the ledger cannot be written.
         LedgerCorrupt: its checkpoints are not as they were signed.
     """
-    begun = [writer for writer in folder.begun() if writer != by and folder.chain(writer).exists()]
-    if not begun:
-        return []
     end = Entry(Kind.CLOSED, now_ns, {BY: by})
-    try:
-        covered = _covered(folder, begun)
-        return [writer for writer in begun if _end(folder, signer, writer, covered.get(writer, {}), end)]
-    except OSError as error:
-        raise StorageError(f"cannot read the ledger in {folder.root}: {error.strerror}") from error
+    with ExitStack() as held:
+        dead = _dead(folder, by, held)
+        if not dead:
+            return []
+        try:
+            covered, ended = _covered(folder, dead), []
+            for writer, chain in dead.items():
+                last = _last_record(folder, writer, covered.get(writer, {}))
+                if last is not None:
+                    if last.kind != Kind.CLOSED:  # else whoever ended it died before that was signed
+                        chain.append([encode_entry(end)])
+                    add_checkpoint(folder, signer, {writer: chain.head}, now_ns)
+                    ended.append(writer)
+                folder.forget_begun(writer)
+        except OSError as error:
+            raise StorageError(f"cannot read the ledger in {folder.root}: {error.strerror}") from error
+        return ended
 
 
-def _end(folder: LedgerFolder, signer: Signer, writer: str, covered: Mapping[int, bytes], end: Entry) -> bool:
-    """Write and sign the end of one, if it may have one; whether it was done."""
-    try:
-        chain = ChainFile(folder.chain(writer), beginning(writer), wait=False)
-    except (ChainInUse, LedgerCorrupt):
-        return False
-    with closing(chain):
-        if not chain.head.count:
-            return False  # somebody is just beginning it
-        last = _last_record(folder, writer, covered)
-        theirs = last is not None and (last.kind != Kind.CLOSED or BY in last.fields)
-        if last is not None and theirs:
-            if last.kind != Kind.CLOSED:  # else whoever ended it died before that was signed
-                chain.append([encode_entry(end)])
-            add_checkpoint(folder, signer, {writer: chain.head}, end.at_ns)
-        folder.forget_begun(writer)
-        return theirs
+def _dead(folder: LedgerFolder, by: str, held: ExitStack) -> dict[str, ChainFile]:
+    """The chains that nobody writes to any more, by writer; nobody begins to while they are held."""
+    found = {}
+    for writer in folder.begun():
+        path = folder.chain(writer)
+        if writer == by or not path.exists():
+            continue
+        try:
+            chain = ChainFile(path, beginning(writer), wait=False)
+        except (ChainInUse, LedgerCorrupt):
+            continue
+        if chain.head.count:
+            found[writer] = held.enter_context(closing(chain))
+        else:
+            chain.close()  # somebody is just beginning it
+    return found
 
 
 def _covered(folder: LedgerFolder, writers: Collection[str]) -> dict[str, dict[int, bytes]]:
@@ -85,7 +93,7 @@ def _covered(folder: LedgerFolder, writers: Collection[str]) -> dict[str, dict[i
 
 
 def _last_record(folder: LedgerFolder, writer: str, covered: Mapping[int, bytes]) -> Entry | None:
-    """Of a chain that is as it was signed; ``None`` for others, and for those that nobody signed."""
+    """Of a chain that may be ended, and ends in this; ``None`` for those that are left alone."""
     left, last = dict(covered), None
     for frame in read_frames(folder.chain(writer), beginning(writer)):
         if left.pop(frame.number + 1, frame.hash) != frame.hash:
@@ -94,6 +102,7 @@ def _last_record(folder: LedgerFolder, writer: str, covered: Mapping[int, bytes]
     if last is None or left or not covered:
         return None
     try:
-        return decode_entry(last)
+        entry = decode_entry(last)
     except LedgerCorrupt:
         return None
+    return None if entry.kind == Kind.CLOSED and BY not in entry.fields else entry

@@ -9,7 +9,7 @@ decoding, detection, scaling and the way to the client are all in it.
 from __future__ import annotations
 
 import argparse
-import json
+import functools
 import multiprocessing
 import statistics
 import sys
@@ -26,10 +26,9 @@ import numpy as np
 import psutil
 from playwright.sync_api import Page
 from sqlalchemy import select
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from bench.burnt import read_back
+from bench.wall_client import listen
 from gallery.database import Database
 from gallery.tables import sightings
 from pipeline.clock import SystemClock
@@ -126,23 +125,19 @@ class Result:
 
 def watch(address: str, secret: str, load: Load, results: multiprocessing.Queue[Heard]) -> None:
     """A client, until the console ends."""
-    heard, warm_s = Heard(), time.monotonic() + _WARM_S
-    try:
-        with connect(
-            address, additional_headers={"Authorization": f"Bearer {secret}"}, max_size=2**24, proxy=None
-        ) as link:
-            link.send(json.dumps({"show": dict.fromkeys(load.names(), WIDTH)}))
-            for number, message in enumerate(link):
-                if isinstance(message, str):
-                    take(json.loads(message), heard)
-                elif time.monotonic() > warm_s:
-                    look(message, number, heard)
-    except ConnectionClosed:
-        pass
+    heard = Heard()
+    listen(
+        address,
+        secret,
+        dict.fromkeys(load.names(), WIDTH),
+        take=functools.partial(take, heard),
+        look=functools.partial(look, heard),
+        warm_s=_WARM_S,
+    )
     results.put(heard)
 
 
-def take(event: dict[str, Any], heard: Heard) -> None:
+def take(heard: Heard, event: dict[str, Any]) -> None:
     heard.gaps += event["kind"] == "gap"
     if event["kind"] != "state" and "id" in event:
         heard.events.append(event["id"])
@@ -150,7 +145,7 @@ def take(event: dict[str, Any], heard: Heard) -> None:
         heard.decisions.add(event["decision"])
 
 
-def look(message: bytes, number: int, heard: Heard) -> None:
+def look(heard: Heard, message: bytes, number: int) -> None:
     now_ns = time.time_ns()
     tile, _ = unpack_tile(message)
     heard.pictures[tile.camera_id] = heard.pictures.get(tile.camera_id, 0) + 1
